@@ -1,0 +1,52 @@
+/* out.h - buffered output for reports: to a descriptor, to a buffer, or to nowhere.
+ *
+ * A report may be 100 MB of text, so it is written as it is made. The first failed write is remembered and
+ * later writes are dropped; out_close() tells. EPIPE is remembered like any other: `cpprof ... | head` is an
+ * ordinary end, which src/cli/ decides.
+ */
+#ifndef CPPROF_BASE_OUT_H
+#define CPPROF_BASE_OUT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "base/str.h"
+
+#define OUT_BLOCK ((size_t)64 * 1024)
+
+struct buffer;
+
+struct out {
+	char *block;
+	size_t used;
+	int fd;                /* -1: `target` is used */
+	struct buffer *target; /* not owned */
+	int write_errno;       /* the first failure; 0 if none */
+	uint64_t written;      /* bytes accepted so far */
+};
+
+/* The descriptor stays the caller's. */
+void out_init_fd(struct out *out, int fd);
+void out_init_buffer(struct out *out, struct buffer *target);
+/* Flushes, releases the block, and tells of the first failed write. */
+enum status out_close(struct out *out, struct error *err) CPPROF_MUST_USE;
+void out_flush(struct out *out);
+
+void out_bytes(struct out *out, const char *bytes, size_t length);
+void out_str(struct out *out, struct str text);
+void out_text(struct out *out, const char *text);
+void out_char(struct out *out, char c);
+void out_printf(struct out *out, const char *format, ...) CPPROF_PRINTF(2, 3);
+/* `count` times the character. */
+void out_repeat(struct out *out, char c, size_t count);
+/* As printf's %*ld and %*s (right-aligned, padded with blanks), without printf's cost. A str is padded by its number
+ * of characters (UTF-8), as Go pads. */
+void out_int_right(struct out *out, int64_t value, size_t width);
+void out_uint(struct out *out, uint64_t value);
+void out_int(struct out *out, int64_t value);
+void out_hex(struct out *out, uint64_t value);
+void out_str_right(struct out *out, struct str text, size_t width);
+void out_text_right(struct out *out, const char *text, size_t width);
+
+#endif

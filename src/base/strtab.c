@@ -1,0 +1,84 @@
+/* strtab.c - string table with open addressing and XXH3. */
+#include "base/strtab.h"
+
+#include <stdlib.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "base/xalloc.h"
+
+static void slots_alloc(struct strtab *table, uint32_t expected)
+{
+	uint32_t count = 64;
+	while (count / 2 <= expected && count < (1u << 31))
+		count *= 2;
+	table->slots = xcalloc(count, sizeof(*table->slots));
+	table->slot_mask = count - 1;
+}
+
+/* The slot that holds the string, or the empty one where it belongs. */
+static uint32_t *slot_of(const struct strtab *table, struct str text)
+{
+	uint32_t at = (uint32_t)XXH3_64bits(text.data, text.length);
+	for (;; at++) {
+		uint32_t *slot = &table->slots[at & table->slot_mask];
+		if (*slot == 0 || str_equal(table->strings[*slot - 1], text))
+			return slot;
+	}
+}
+
+void strtab_init(struct strtab *table, uint32_t expected)
+{
+	*table = (struct strtab){ 0 };
+	table->capacity = expected < 16 ? 16 : expected;
+	table->strings = xreallocarray(NULL, table->capacity, sizeof(*table->strings));
+	slots_alloc(table, expected);
+	strtab_add(table, NULL, STR_LITERAL(""));
+}
+
+void strtab_release(struct strtab *table)
+{
+	free(table->strings);
+	free(table->slots);
+	*table = (struct strtab){ 0 };
+}
+
+void strtab_copy(struct strtab *table, const struct strtab *from)
+{
+	*table = *from;
+	table->strings = xreallocarray(NULL, from->capacity, sizeof(*table->strings));
+	memcpy(table->strings, from->strings, from->count * sizeof(*table->strings));
+	size_t slot_count = (size_t)from->slot_mask + 1;
+	table->slots = xreallocarray(NULL, slot_count, sizeof(*table->slots));
+	memcpy(table->slots, from->slots, slot_count * sizeof(*table->slots));
+}
+
+static void slots_grow(struct strtab *table)
+{
+	free(table->slots);
+	slots_alloc(table, table->count * 2);
+	for (uint32_t i = 0; i < table->count; i++)
+		*slot_of(table, table->strings[i]) = i + 1;
+}
+
+uint32_t strtab_add(struct strtab *table, struct arena *arena, struct str text)
+{
+	uint32_t *slot = slot_of(table, text);
+	if (*slot)
+		return *slot - 1;
+	if (table->count == table->capacity) {
+		table->capacity *= 2;
+		table->strings = xreallocarray(table->strings, table->capacity, sizeof(*table->strings));
+	}
+	table->strings[table->count] = arena ? arena_copy(arena, text) : text;
+	*slot = ++table->count;
+	if (table->count > table->slot_mask / 2)
+		slots_grow(table);
+	return table->count - 1;
+}
+
+uint32_t strtab_find(const struct strtab *table, struct str text)
+{
+	return *slot_of(table, text) - 1;
+}

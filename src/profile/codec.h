@@ -1,0 +1,29 @@
+/* codec.h - bytes to profile and back. */
+#ifndef CPPROF_PROFILE_CODEC_H
+#define CPPROF_PROFILE_CODEC_H
+
+#include "profile/profile.h"
+
+/* Largest profile accepted after decompression: all indices of the model fit in 32 bits below it. */
+#define PROFILE_CEILING ((size_t)4 * 1024 * 1024 * 1024 - 4096)
+
+/* Reads a profile from the bytes of a file or an answer: profile.proto or a legacy format, compressed by gzip or not.
+ * The bytes are not needed afterwards. On success *ret_profile is initialised and valid (profile_check); on failure it
+ * is untouched and `err` has the reference's words: "empty input file", "unrecognized profile format",
+ * "malformed profile: ...", "decompressing profile: ...".
+ * Takes the buffer's memory over, so that it can be given back page by page while it is read. */
+enum status profile_parse(struct buffer *input, struct profile *ret_profile, struct error *err) CPPROF_MUST_USE;
+
+/* Reads uncompressed profile.proto only. STATUS_FORMAT with "concatenated profiles detected" is final; for other
+ * format errors the bytes may still be a legacy text. Does not check validity. */
+enum status profile_decode(struct str bytes, struct profile *ret_profile, struct error *err) CPPROF_MUST_USE;
+
+/* Writes uncompressed profile.proto, byte for byte as the reference orders it. */
+void profile_encode(const struct profile *profile, struct buffer *to);
+/* The same, compressed by gzip. */
+enum status profile_encode_gzip(const struct profile *profile, struct buffer *to, struct error *err) CPPROF_MUST_USE;
+
+/* Checks the rules a profile must keep; the message has no prefix ("mismatch: sample has 3 values vs. 2 types"). */
+enum status profile_check(const struct profile *profile, struct error *err) CPPROF_MUST_USE;
+
+#endif

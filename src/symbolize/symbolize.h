@@ -1,0 +1,52 @@
+/* symbolize.h - names, files and lines for addresses, from ELF and DWARF on this machine (elfutils), in process.
+ *
+ * Starts no helper program. Addresses of one binary are resolved in one pass over sorted tables, never by a linear scan
+ * per address. Reading of other binaries (Mach-O, PE) is out of scope.
+ */
+#ifndef CPPROF_SYMBOLIZE_SYMBOLIZE_H
+#define CPPROF_SYMBOLIZE_SYMBOLIZE_H
+
+#include <stdbool.h>
+
+#include "base/status.h"
+#include "profile/profile.h"
+
+enum demangle_mode {
+	DEMANGLE_DEFAULT,   /* no parameters, no template arguments */
+	DEMANGLE_TEMPLATES, /* no parameters, template arguments kept */
+	DEMANGLE_FULL,
+	DEMANGLE_NONE,
+};
+
+struct symbolize_options {
+	bool local;      /* look into binaries */
+	bool fast_local; /* symbol tables only, no DWARF */
+	bool force;      /* also where the profile already has names */
+	bool none;       /* touch nothing, demangle nothing */
+	enum demangle_mode demangle;
+	/* Told, line by line without newline, what could not be found and what to do ("Local symbolization failed for
+	 * libfoo.so: ..."). */
+	void (*notice)(void *arg, const char *line);
+	void *notice_arg;
+};
+
+/* Reads "-symbolize"; an unknown word is reported through options->notice and skipped. `ret_remote` says whether remote
+ * symbolization is wanted. */
+void symbolize_options_parse(const char *text, struct symbolize_options *ret_options, bool *ret_remote);
+
+/* True if the file is an object file (ELF) that could be the profiled binary. */
+bool symbolize_is_object_file(const char *path);
+
+/* Step 1, per source before merging: finds each mapping's binary (PPROF_BINARY_PATH, then /usr/lib/debug/.build-id), checks
+ * build ids, and sets the mapping's file. `binary` and `build_id` (may be NULL) override mapping 1. Adds an empty mapping
+ * where there is none and points locations without mapping to it. */
+void symbolize_locate_binaries(struct profile *profile, const char *binary, const char *build_id,
+                               const struct symbolize_options *options);
+
+/* Step 2, on the merged profile: fills lines and functions of locations whose mapping has no names yet, then demangles. */
+void symbolize_profile(struct profile *profile, const struct symbolize_options *options);
+
+/* Demangles a C++, Rust or D name; false if the name is not mangled. The result is appended to *ret_text. */
+bool symbolize_demangle(const char *name, enum demangle_mode mode, struct buffer *ret_text);
+
+#endif
