@@ -101,7 +101,7 @@ def clear_error(result, pattern, status=2):
     require(result.status == status, result, "status should be %d" % status)
     require(len(lines) == 1, result, "should be one line, is %d" % len(lines))
     require(re.search(pattern, lines[0]), result, "the line should match %r" % pattern)
-    require(len(lines[0]) < 400, result, "the line is too long to read")
+    require(len(lines[0]) < 400 + sum(map(len, result.arguments)), result, "the line is too long to read")
     require(not result.stdout, result, "nothing should be on stdout")
 
 

@@ -1,0 +1,3 @@
+module example.com/realserver
+
+go 1.20
