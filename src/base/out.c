@@ -151,12 +151,20 @@ void out_int(struct out *out, int64_t value)
 	out_int_right(out, value, 0);
 }
 
-void out_uint(struct out *out, uint64_t value)
+void out_uint_right(struct out *out, uint64_t value, size_t width)
 {
 	char text[32];
 	char *end = text + sizeof(text);
 	char *start = digits_before(end, value);
-	out_bytes(out, start, (size_t)(end - start));
+	size_t length = (size_t)(end - start);
+	if (length < width)
+		out_repeat(out, ' ', width - length);
+	out_bytes(out, start, length);
+}
+
+void out_uint(struct out *out, uint64_t value)
+{
+	out_uint_right(out, value, 0);
 }
 
 void out_hex(struct out *out, uint64_t value)

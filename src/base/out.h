@@ -43,6 +43,7 @@ void out_repeat(struct out *out, char c, size_t count);
 /* As printf's %*ld and %*s (right-aligned, padded with blanks), without printf's cost. A str is padded by its number
  * of characters (UTF-8), as Go pads. */
 void out_int_right(struct out *out, int64_t value, size_t width);
+void out_uint_right(struct out *out, uint64_t value, size_t width);
 void out_uint(struct out *out, uint64_t value);
 void out_int(struct out *out, int64_t value);
 void out_hex(struct out *out, uint64_t value);

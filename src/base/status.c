@@ -1,6 +1,7 @@
 /* status.c - filling and extending struct error. */
 #include "base/status.h"
 
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -36,7 +37,9 @@ enum status error_set_errno(struct error *err, int sys_errno, const char *format
 		char text[128];
 		/* GNU strerror_r: may return a constant instead of filling `text`. */
 		const char *reason = strerror_r(sys_errno, text, sizeof(text));
-		snprintf(err->message + used, sizeof(err->message) - used, ": %s", reason);
+		/* In the middle of a sentence, and as Go's tools have it: no capital. */
+		snprintf(err->message + used, sizeof(err->message) - used, ": %c%s", tolower((unsigned char)*reason),
+		         *reason ? reason + 1 : "");
 	}
 	return STATUS_IO;
 }

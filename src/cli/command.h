@@ -42,7 +42,6 @@ const struct command *command_find(const char *name);
 /* Where a report goes and whom its warnings reach. */
 struct report_context {
 	bool interactive;          /* the shell runs: binary formats always go to a file; text/top show 10 rows */
-	const char *const *search; /* unused directories for list; may be NULL */
 	void (*notice)(void *arg, const char *line); /* one line without newline, for stderr */
 	void *notice_arg;
 };
@@ -57,9 +56,9 @@ enum status command_run(const struct command *command, const char *parameter, co
 enum status sample_index_find(const struct profile *profile, const char *sample_index, uint32_t *ret_index,
                               struct error *err) CPPROF_MUST_USE;
 
-/* The header lines above a report ("File: ...", "Type: ...", ...), appended to *lines, newline after each. */
+/* The header lines above a report ("File: ...", "Type: ...", ...), appended to *lines, newline after each. Returns the total
+ * of that sample type. */
 struct buffer;
-void profile_header(const struct profile *profile, uint32_t sample_index, const struct config *config,
-                    struct buffer *lines);
+int64_t profile_header(struct profile *profile, uint32_t sample_index, const struct config *config, struct buffer *lines);
 
 #endif

@@ -9,14 +9,16 @@
 
 /* Reads a profile from the bytes of a file or an answer: profile.proto or a legacy format, compressed by gzip or not.
  * The bytes are not needed afterwards. On success *ret_profile is initialised and valid (profile_check); on failure it
- * is untouched and `err` has the reference's words: "empty input file", "unrecognized profile format",
- * "malformed profile: ...", "decompressing profile: ...".
- * Takes the buffer's memory over, so that it can be given back page by page while it is read. */
+ * is untouched and `err` has the reference's words: "parsing profile: unrecognized profile format", "malformed profile: ...",
+ * "decompressing profile: ...".
+ * Empties the buffer in either case: its memory is given back page by page while it is read. */
 enum status profile_parse(struct buffer *input, struct profile *ret_profile, struct error *err) CPPROF_MUST_USE;
 
-/* Reads uncompressed profile.proto only. STATUS_FORMAT with "concatenated profiles detected" is final; for other
- * format errors the bytes may still be a legacy text. Does not check validity. */
-enum status profile_decode(struct str bytes, struct profile *ret_profile, struct error *err) CPPROF_MUST_USE;
+/* Reads uncompressed profile.proto only, and checks its validity. The message has no prefix. STATUS_FORMAT: these bytes
+ * are not a profile.proto (they may be a legacy format). STATUS_INVALID: they are, but break a rule. STATUS_UNSUPPORTED:
+ * several profiles glued together. `may_spoil` allows the bytes to be given back to the system as they are used up; they must
+ * then be the decoder's to lose. */
+enum status profile_decode(struct str bytes, bool may_spoil, struct profile *ret_profile, struct error *err) CPPROF_MUST_USE;
 
 /* Writes uncompressed profile.proto, byte for byte as the reference orders it. */
 void profile_encode(const struct profile *profile, struct buffer *to);

@@ -25,7 +25,7 @@ enum status profile_normalize(struct profile *profile, const struct profile *bas
 
 /* Gives every sample the text label key=value, replacing labels of that key. */
 void profile_set_text_label(struct profile *profile, const char *key, const char *value);
-/* Takes the text and number labels of that key away from every sample. */
-void profile_remove_label(struct profile *profile, const char *key);
+/* Takes the text labels of that key away from every sample. */
+void profile_remove_text_label(struct profile *profile, const char *key);
 
 #endif

@@ -1,9 +1,9 @@
 /* profile.h - the one model of a profile: what profile.proto says, as arrays and indices.
  *
- * Everything lives in one arena and refers to everything else by array index (`_ix`), never by pointer; wire ids
- * (`id`) are kept because reports print them. Strings are indices into `strings` (base/strtab.h): equal index, equal
- * text. The arrays may be edited in place by the functions of this layer (filter, prune, aggregate); a stack is a
- * run of `sample_locations`, a location's frames a run of `lines`, and runs only ever shrink.
+ * Things refer to each other by array index (`_ix`), never by pointer; wire ids (`id`) are kept because reports
+ * print them. Strings are indices into `strings` (base/strtab.h): equal index, equal text; their bytes live in the
+ * arena. The arrays may be edited in place by the functions of this layer (filter, prune, aggregate); a stack is a
+ * run of `sample_locations`, a location's frames a run of `lines`, and a run may shrink but not grow in place.
  *
  * Formats: https://github.com/google/pprof, proto/profile.proto. Not here: names for addresses (src/symbolize/), graphs
  * (src/graph/), text (src/report/).
@@ -83,8 +83,9 @@ struct mapping {
 	bool has_inline_frames;
 };
 
+/* The arrays are malloc'ed, so that they can grow without copies (large blocks are remapped by realloc). */
 struct profile {
-	struct arena arena;
+	struct arena arena; /* bytes of strings */
 	struct strtab strings;
 
 	struct value_type *sample_types;
@@ -92,20 +93,20 @@ struct profile {
 
 	struct sample *samples;
 	int64_t *values; /* sample_count rows of sample_type_count */
-	uint32_t sample_count;
+	uint32_t sample_count, sample_capacity;
 	uint32_t *sample_locations; /* location indices */
-	uint32_t sample_location_count;
+	uint32_t sample_location_count, sample_location_capacity;
 	struct label *labels;
-	uint32_t label_count;
+	uint32_t label_count, label_capacity;
 
 	struct location *locations;
-	uint32_t location_count;
+	uint32_t location_count, location_capacity;
 	struct line *lines;
-	uint32_t line_count;
+	uint32_t line_count, line_capacity;
 	struct function *functions;
-	uint32_t function_count;
+	uint32_t function_count, function_capacity;
 	struct mapping *mappings; /* the first is the main binary */
-	uint32_t mapping_count;
+	uint32_t mapping_count, mapping_capacity;
 
 	uint32_t *comments; /* strings */
 	uint32_t comment_count;
@@ -149,12 +150,18 @@ static inline struct line *profile_lines(const struct profile *profile, const st
 	return profile->lines + location->line_start;
 }
 
-/* Room in the arena for `count` + 1 locations/lines/functions/mappings: appends one zeroed element and returns it.
- * Earlier pointers into the array become invalid. */
+/* Appends one zeroed element and returns it. Earlier pointers into the array become invalid. */
 struct location *profile_add_location(struct profile *profile);
 struct function *profile_add_function(struct profile *profile);
 struct mapping *profile_add_mapping(struct profile *profile);
-/* Room for `count` zeroed lines; returns the index of the first. */
+/* Appends `count` zeroed lines/stack entries/labels; returns the index of the first. */
 uint32_t profile_add_lines(struct profile *profile, uint32_t count);
+uint32_t profile_add_stack(struct profile *profile, uint32_t count);
+uint32_t profile_add_labels(struct profile *profile, uint32_t count);
+/* Appends one sample with no stack, no labels and all values zero; returns its index. The sample types must be set. */
+uint32_t profile_add_sample(struct profile *profile);
+/* Replaces the sample types (before any sample is added); the values are zeroed. */
+void profile_set_sample_types(struct profile *profile, uint32_t count);
+void profile_add_comment(struct profile *profile, struct str text);
 
 #endif

@@ -1,0 +1,153 @@
+/* source_files.c - looking for source files.
+ *
+ * A relative name is tried in each directory of the search path and in all their parents; an absolute one must exist. The
+ * name is trimmed first (graph/path.h), so that a path of the build machine can be found on this one.
+ */
+#include "cli/source_files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "base/xalloc.h"
+#include "graph/path.h"
+
+/* No source file of anybody is larger; a profile may name any file. */
+#define SOURCE_CEILING ((size_t)256 * 1024 * 1024)
+
+struct source_file {
+	char *name; /* as the profile has it */
+	struct buffer content;
+	struct str *lines;
+	size_t line_count;
+	struct error failure; /* code STATUS_OK if it was read */
+};
+
+void source_files_init(struct source_files *files, const char *source_path, const char *trim_path)
+{
+	*files = (struct source_files){ .trim_path = xstrdup(trim_path) };
+	char *here = *source_path ? NULL : getcwd(NULL, 0);
+	files->search_path = xstrdup(here ? here : source_path);
+	free(here);
+}
+
+void source_files_release(struct source_files *files)
+{
+	for (size_t i = 0; i < files->count; i++) {
+		free(files->files[i].name);
+		free(files->files[i].lines);
+		buffer_release(&files->files[i].content);
+	}
+	free(files->files);
+	free(files->search_path);
+	free(files->trim_path);
+}
+
+/* Opens DIRECTORY/PATH, then in the directory's parents up to the root. */
+static int open_upwards(struct str directory, struct str path)
+{
+	for (;;) {
+		struct buffer joined, clean;
+		buffer_init(&joined, BUFFER_UNLIMITED);
+		buffer_init(&clean, BUFFER_UNLIMITED);
+		buffer_printf(&joined, "%.*s/%.*s", STR_ARG(directory), STR_ARG(path));
+		path_clean(directory.length ? buffer_str(&joined) : path, &clean);
+		int fd = open(buffer_text(&clean), O_RDONLY | O_CLOEXEC);
+		buffer_release(&joined);
+		buffer_release(&clean);
+		if (fd >= 0)
+			return fd;
+		while (directory.length > 1 && directory.data[directory.length - 1] == '/')
+			directory.length--;
+		size_t slash = directory.length;
+		while (slash > 0 && directory.data[slash - 1] != '/')
+			slash--;
+		if (directory.length <= 1 || slash == 0)
+			return -1;
+		directory.length = slash > 1 ? slash - 1 : 1;
+	}
+}
+
+static int find_and_open(const struct source_files *files, struct str name, struct error *err)
+{
+	struct str path = path_trim(name, str_of(files->trim_path), str_of(files->search_path));
+	if (path.length && path.data[0] == '/') {
+		char *text = xstrndup(path.data, path.length);
+		int fd = open(text, O_RDONLY | O_CLOEXEC);
+		if (fd < 0)
+			error_set_errno(err, errno, "open %s", text);
+		free(text);
+		return fd;
+	}
+	struct str list = str_of(files->search_path), directory;
+	while (path_list_next(&list, &directory)) {
+		int fd = open_upwards(directory, path);
+		if (fd >= 0)
+			return fd;
+	}
+	error_set(err, STATUS_NOT_FOUND, "could not find file %.*s on path %s", STR_ARG(path), files->search_path);
+	return -1;
+}
+
+static void read_content(struct source_file *file, int fd)
+{
+	struct stat status;
+	if (fstat(fd, &status) == 0 && !S_ISREG(status.st_mode))
+		return; /* a directory or device of that name has no lines */
+	char *room;
+	ssize_t got = 1;
+	while (got > 0 && (room = buffer_reserve(&file->content, 65536))) {
+		got = read(fd, room, 65536);
+		if (got > 0)
+			buffer_claim(&file->content, (size_t)got);
+	}
+}
+
+static void split_lines(struct source_file *file)
+{
+	struct str left = buffer_str(&file->content);
+	size_t capacity = 0;
+	while (left.length > 0) {
+		const char *newline = memchr(left.data, '\n', left.length);
+		size_t length = newline ? (size_t)(newline - left.data) : left.length;
+		file->lines = xgrow(file->lines, file->line_count, &capacity, sizeof(*file->lines));
+		file->lines[file->line_count++] = (struct str){ left.data, length };
+		left = str_from(left, newline ? length + 1 : length);
+	}
+}
+
+static enum status read_source(void *arg, struct str name, struct source_lines *ret_lines, struct error *err)
+{
+	struct source_files *files = arg;
+	struct source_file *file = NULL;
+	for (size_t i = 0; i < files->count && !file; i++) {
+		if (str_equal(str_of(files->files[i].name), name))
+			file = &files->files[i];
+	}
+	if (!file) {
+		files->files = xgrow(files->files, files->count, &files->capacity, sizeof(*files->files));
+		file = &files->files[files->count++];
+		*file = (struct source_file){ .name = xstrndup(name.data, name.length) };
+		buffer_init(&file->content, SOURCE_CEILING);
+		int fd = find_and_open(files, name, &file->failure);
+		if (fd >= 0) {
+			read_content(file, fd);
+			close(fd);
+			split_lines(file);
+		} else {
+			files->missing++;
+		}
+	}
+	*ret_lines = (struct source_lines){ file->lines, file->line_count };
+	if (file->failure.code)
+		*err = file->failure;
+	return file->failure.code;
+}
+
+struct source_reader source_files_reader(struct source_files *files)
+{
+	return (struct source_reader){ read_source, files };
+}
