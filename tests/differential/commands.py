@@ -72,7 +72,7 @@ class CommandMaker:
         unit = rng.choice(["", "", "kb", "b", "ms", "ns", "mb", "bytes", "frobs", "us", "s", "gcu", "KB"])
         low, high = sorted(rng.choice([0, 1, 16, 64, 512, 1024, 4096, 65536, 1000000]) for _ in range(2))
         return rng.choice(["%d%s" % (low, unit), "%d%s:" % (low, unit), ":%d%s" % (high, unit), "%d%s:%d%s" % (low, unit, high, unit),
-                           "%d%s:%d%s" % (low, unit, high, rng.choice(["", unit, "kb"])), "-5:5", "+1%s:" % unit, "1.5mb:", "1:2:3"])
+                           "%d%s:%d%s" % (low, unit, high, rng.choice(["", unit, "kb"])), "-5:5", "+1%s:" % unit, "1.5mb:", "1:2:3", "1kb:5ms"])
 
     def tag_filter(self):
         rng = self.rng

@@ -26,6 +26,7 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import commands  # noqa: E402
 import intended  # noqa: E402
+import legacy  # noqa: E402
 import oracle  # noqa: E402
 import pprofproto  # noqa: E402
 import profiles  # noqa: E402
@@ -54,6 +55,13 @@ def write_sources(directory):
         write_file(directory, name, text.replace("line 7 ", "größe\r ").encode())
 
 
+def legacy_bytes(rng, note):
+    """Several files of one case are mostly of one kind, so that they can be merged."""
+    kind = random.Random(note) if rng.random() < 0.9 else rng
+    data = legacy.LegacyMaker(kind).make()
+    return pprofproto.compress(data) if rng.random() < 0.2 else data
+
+
 def make_case(seed, number, directory):
     """Draws the case and writes its files."""
     rng = random.Random("%s/%s" % (seed, number))
@@ -68,10 +76,12 @@ def make_case(seed, number, directory):
     note = ""
     if rng.random() < 0.04:
         note = profiles.break_profile(rng, rng.choice(made))
+    elif rng.random() < 0.05:
+        note = "legacy format, seed %d" % rng.getrandbits(32)
     files = []
     for i, profile in enumerate(made):
         name = "p%d.pb.gz" % i if rng.random() < 0.9 else "p %d:x.pb" % i
-        write_file(directory, name, pprofproto.encode(profile, pprofproto.Style(rng)))
+        write_file(directory, name, legacy_bytes(rng, note) if note.startswith("legacy") else pprofproto.encode(profile, pprofproto.Style(rng)))
         files.append(name)
     base = files.pop() if with_base else None
     maker = commands.CommandMaker(rng, world, made)
@@ -205,7 +215,7 @@ def show_one(options):
     case = make_case(options.seed, options.case, os.path.join(options.directory, "case-%s-%d" % (options.seed, options.case)))
     kind, detail, reference, ours = compare(options.pprof, options.cpprof, case)
     print(command_line(options.cpprof, case))
-    print("files: " + case.directory + ("   (made invalid: %s)" % case.note if case.note else ""))
+    print("files: " + case.directory + ("   (special: %s)" % case.note if case.note else ""))
     print("%s; status %s and %s" % (kind, reference.status, ours.status))
     print(difference(reference, ours) if kind != "identical" else detail)
     if options.verbose and kind == "identical":

@@ -41,7 +41,7 @@ class ScriptMaker:
         rng = self.rng
         types = [name for name, _ in self.commands.profiles[0].sample_types] or ["x"]
         kind = rng.choice(types)
-        return rng.choice([":", kind, "total_" + kind, "mean_" + kind, "sort=cum", "sort=flat", "granularity=lines", "granularity=files",
+        return rng.choice([":", kind, "total_" + kind, "mean_" + kind, "sort=cum", "sort=flat", "granularity=lines", "granularity=files", "granularity=addresses",
                            "focus=", "tagfocus=", "ignore=", "hide=", "unit=auto", "unit=minimum"])
 
     def mistake(self):

@@ -12,6 +12,7 @@ import gzip
 import http.server
 import os
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
@@ -169,6 +170,7 @@ def examine(comparison, server):
 
 
 def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     reference, ours = oracle.reference_or_skip(), oracle.ours_or_skip()
     starters = {"prometheus": servers.start_prometheus, "etcd": servers.start_etcd,
                 "realserver": lambda directory: servers.start_ours(directory, oracle.find_go())}

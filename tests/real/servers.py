@@ -3,8 +3,10 @@
 Not here: what is asked of them (run.py).
 """
 
+import ctypes
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -15,6 +17,11 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 class Unavailable(Exception):
     """Why a server cannot be run here."""
+
+
+def _die_with_parent():
+    """Should this test be killed, its servers end too."""
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
 
 
 def free_port():
@@ -31,7 +38,7 @@ class Server:
         self.log = os.path.join(directory, "log")
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(command, cwd=directory, stdin=stdin or subprocess.DEVNULL, stdout=subprocess.PIPE if stdin else log,
-                                            stderr=log, env=dict(os.environ, GOMAXPROCS="2", HOME=directory))
+                                            stderr=log, env=dict(os.environ, GOMAXPROCS="2", HOME=directory), preexec_fn=_die_with_parent)
 
     def wait(self, seconds=30):
         """Until the index page answers."""
