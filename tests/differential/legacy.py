@@ -34,7 +34,7 @@ class LegacyMaker:
         rng = self.rng
         if rng.random() < 0.15:
             return ""
-        lines = [rng.choice(["--- Memory map: ---", "MAPPED_LIBRARIES:"])]
+        lines = [rng.choice(["--- Memory map: ---"] * 4 + ["MAPPED_LIBRARIES:"])]
         if rng.random() < 0.2:
             lines.append("build=/usr/bin")
         at = self.base
@@ -60,7 +60,7 @@ class LegacyMaker:
         same = rng.random() < 0.3
         rows = []
         for _ in range(rng.choice([0, 1, 5, 20])):
-            count = rng.choice([0, 1, 1, 3, 100, -1])
+            count = rng.choice([0, 1, 1, 3, 100]) if rng.random() < 0.99 else -1
             size = count * rng.choice([16, 32, 1000, 70000])
             allocs = (count, size) if same else (count + rng.choice([0, 2]), size + rng.choice([0, 640]))
             rows.append("%6d: %8d [%6d: %8d] @ %s" % (count, size, *allocs, self.stack_text()))
@@ -76,7 +76,7 @@ class LegacyMaker:
         for _ in range(rng.randint(0, 15)):
             text += "%d @ %s\n" % (rng.choice([1, 2, 10]), " ".join("0x%x" % address for address in self.stack()))
             text += rng.choice(["", "#\t0x4321\tmain.main+0x1\t/src/main.go:3\n\n", "\n"])
-        text += rng.choice(["", "", "", "broken line\n", "---\nanything\n"])
+        text += rng.choice([""] * 10 + ["broken line\n", "---\nanything\n"])
         return (text + (self.memory_map() if rng.random() < 0.5 else "")).encode()
 
     def threads(self):
@@ -102,7 +102,7 @@ class LegacyMaker:
                 text += line + "\n"
         for _ in range(rng.randint(0, 12)):
             text += "%s%d %d @ %s\n" % (self.noise(), rng.randrange(10 ** 9), rng.randint(1, 99), self.stack_text())
-        return (text + rng.choice(["", "", "broken @ x\n"]) + self.memory_map()).encode()
+        return (text + rng.choice([""] * 12 + ["broken @ x\n"]) + self.memory_map()).encode()
 
     def java(self):
         rng = self.rng
