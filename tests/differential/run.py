@@ -2,6 +2,7 @@
 
     run.py --cases 500 --seed 1            the test
     run.py --seed 1 --case 217 -v          one case again: command line, files kept, unified diff
+    run.py --seed 1 --case 217 --reduce    the same, made as small as possible first
     run.py --self                          the reference against itself: is the generator varied enough?
 
 Case N of seed S is always the same, whatever ran before. Not here: what is drawn (profiles.py, commands.py), what may
@@ -30,10 +31,11 @@ import legacy  # noqa: E402
 import oracle  # noqa: E402
 import pprofproto  # noqa: E402
 import profiles  # noqa: E402
+import reduction  # noqa: E402
 
 Result = collections.namedtuple("Result", "status stdout stderr files")
 Outcome = collections.namedtuple("Outcome", "number kind status empty report detail message")
-Case = collections.namedtuple("Case", "directory arguments zone report script note")
+Case = collections.namedtuple("Case", "directory arguments zone report script note made")
 
 SOURCES = {"src/server.c": 45, "main.go": 45, "src/project/lib/util.cc": 60, "a.c": 3, "deep/src/b.c": 30}
 ZONES = ["UTC"] * 8 + ["America/New_York", "Asia/Kolkata", "Europe/Berlin"]
@@ -78,11 +80,13 @@ def make_case(seed, number, directory):
         note = profiles.break_profile(rng, rng.choice(made))
     elif rng.random() < 0.05:
         note = "legacy format, seed %d" % rng.getrandbits(32)
-    files = []
+    files, models = [], {}
     for i, profile in enumerate(made):
         name = "p%d.pb.gz" % i if rng.random() < 0.9 else "p %d:x.pb" % i
         write_file(directory, name, legacy_bytes(rng, note) if note.startswith("legacy") else pprofproto.encode(profile, pprofproto.Style(rng)))
         files.append(name)
+        if not note.startswith("legacy"):
+            models[name] = profile
     base = files.pop() if with_base else None
     maker = commands.CommandMaker(rng, world, made)
     arguments = maker.make(files, base)
@@ -90,7 +94,7 @@ def make_case(seed, number, directory):
                    if word.lstrip("-").split("=")[0] in commands.REPORTS), "shell" if maker.script else "none")
     if maker.script:
         write_file(directory, "script.txt", maker.script.encode())
-    return Case(directory, arguments, rng.choice(ZONES), report, maker.script, note)
+    return Case(directory, arguments, rng.choice(ZONES), report, maker.script, note, models)
 
 
 def environment(case):
@@ -201,6 +205,7 @@ def parse_arguments():
     parser.add_argument("--keep", metavar="DIR", help="keep the files of every case below DIR")
     parser.add_argument("--show", type=int, default=20, help="how many different cases are shown")
     parser.add_argument("--lines", type=int, default=20, help="lines of each diff")
+    parser.add_argument("--reduce", action="store_true", help="with --case: make the command line and the profiles smaller first")
     parser.add_argument("--self", action="store_true", help="the reference against itself, with statistics")
     parser.add_argument("-v", "--verbose", action="store_true")
     options = parser.parse_args()
@@ -214,7 +219,12 @@ def show_one(options):
     options.directory = os.path.abspath(options.keep or os.path.join(tempfile.gettempdir(), "cpprof-differential"))
     case = make_case(options.seed, options.case, os.path.join(options.directory, "case-%s-%d" % (options.seed, options.case)))
     kind, detail, reference, ours = compare(options.pprof, options.cpprof, case)
+    if options.reduce and kind == "different":
+        case = reduction.reduce_case(case, lambda smaller: compare(options.pprof, options.cpprof, smaller)[0] == "different")
+        kind, detail, reference, ours = compare(options.pprof, options.cpprof, case)
     print(command_line(options.cpprof, case))
+    if options.reduce and case.script:
+        print("script: %r" % case.script)
     print("files: " + case.directory + ("   (special: %s)" % case.note if case.note else ""))
     print("%s; status %s and %s" % (kind, reference.status, ours.status))
     print(difference(reference, ours) if kind != "identical" else detail)
