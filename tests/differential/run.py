@@ -214,13 +214,24 @@ def parse_arguments():
     return options
 
 
+def difference_nature(kind, reference, ours):
+    """What must stay the same while a case is made smaller, lest another difference takes the place of this one."""
+    return kind, reference.status, ours.status, reference.stdout != ours.stdout, reference.stderr != ours.stderr
+
+
+def same_nature(options, case, nature):
+    kind, _, reference, ours = compare(options.pprof, options.cpprof, case)
+    return difference_nature(kind, reference, ours) == nature
+
+
 def show_one(options):
     """One case again, with all there is to know."""
     options.directory = os.path.abspath(options.keep or os.path.join(tempfile.gettempdir(), "cpprof-differential"))
     case = make_case(options.seed, options.case, os.path.join(options.directory, "case-%s-%d" % (options.seed, options.case)))
     kind, detail, reference, ours = compare(options.pprof, options.cpprof, case)
     if options.reduce and kind == "different":
-        case = reduction.reduce_case(case, lambda smaller: compare(options.pprof, options.cpprof, smaller)[0] == "different")
+        nature = difference_nature(kind, reference, ours)
+        case = reduction.reduce_case(case, lambda smaller: same_nature(options, smaller, nature))
         kind, detail, reference, ours = compare(options.pprof, options.cpprof, case)
     print(command_line(options.cpprof, case))
     if options.reduce and case.script:
