@@ -5,9 +5,17 @@
 #include "base/xalloc.h"
 #include "graph/graph.h"
 
+/* What a location means to the pass, so that most frames of most stacks cost one byte. */
+enum location_class {
+	LOCATION_SKIPPED, /* no node of it is kept */
+	LOCATION_PARENT,  /* one kept node, into which no edge is wanted */
+	LOCATION_CALLEE,  /* anything else */
+};
+
 struct edge_pass {
 	struct graph *graph;
 	const bool *targets; /* by node: edges into it are wanted; NULL = all */
+	uint8_t *classes;    /* by location */
 	size_t edge_capacity;
 	uint32_t *slots; /* edge + 1, by source and target */
 	uint32_t slot_mask;
@@ -75,6 +83,13 @@ static void count_sample_calls(struct edge_pass *pass, uint32_t sample_ix)
 	uint32_t parent = GRAPH_NONE;
 	bool is_residual = false;
 	for (uint32_t i = sample->location_count; i > 0; i--) {
+		uint8_t class = pass->classes[stack[i - 1]];
+		if (class != LOCATION_CALLEE) {
+			is_residual = class == LOCATION_SKIPPED;
+			if (class == LOCATION_PARENT)
+				parent = graph->location_nodes[stack[i - 1]];
+			continue;
+		}
 		uint32_t count;
 		const uint32_t *nodes = graph_location_nodes(graph, stack[i - 1], &count);
 		for (uint32_t k = count; k > 0; k--) {
@@ -89,6 +104,22 @@ static void count_sample_calls(struct edge_pass *pass, uint32_t sample_ix)
 			is_residual = false;
 		}
 	}
+}
+
+static uint8_t classify(const struct edge_pass *pass, uint32_t location_ix)
+{
+	const struct graph *graph = pass->graph;
+	uint32_t count, kept = 0, wanted = 0;
+	const uint32_t *nodes = graph_location_nodes(graph, location_ix, &count);
+	for (uint32_t i = 0; i < count; i++) {
+		if (graph->kept && !graph->kept[nodes[i]])
+			continue;
+		kept++;
+		wanted += !pass->targets || pass->targets[nodes[i]];
+	}
+	if (kept == 0)
+		return LOCATION_SKIPPED;
+	return count == 1 && wanted == 0 ? LOCATION_PARENT : LOCATION_CALLEE;
 }
 
 /* The nodes that were inlined somewhere; NULL if there are none. */
@@ -151,12 +182,16 @@ void graph_build_edges(struct graph *graph, int64_t cutoff, bool inline_targets_
 	struct edge_pass pass = { .graph = graph, .targets = inlined };
 	slots_alloc(&pass, 4096);
 	const struct profile *profile = graph->profile;
+	pass.classes = xmalloc(profile->location_count);
+	for (uint32_t i = 0; i < profile->location_count; i++)
+		pass.classes[i] = classify(&pass, i);
 	for (uint32_t i = 0; i < profile->sample_count; i++) {
 		const int64_t *values = profile_values(profile, i);
 		if (values[graph->options.value_ix] || (graph->options.mean && values[0]))
 			count_sample_calls(&pass, i);
 	}
 	free(pass.slots);
+	free(pass.classes);
 	free(inlined);
 	file_edges(graph, cutoff);
 }

@@ -347,6 +347,7 @@ static bool read_tables(struct decoder *decoder)
 	id_map_init(&decoder->function_ids, counts[FIELD_FUNCTION]);
 	id_map_init(&decoder->location_ids, counts[FIELD_LOCATION]);
 	decoder->location_mapping_ids = xreallocarray(NULL, counts[FIELD_LOCATION], sizeof(uint64_t));
+	profile_reserve_tables(decoder->profile, counts[FIELD_MAPPING], counts[FIELD_LOCATION], counts[FIELD_FUNCTION]);
 	uint32_t sample_type_ix = 0;
 	struct pb_reader reader = pb_reader_of((const uint8_t *)decoder->bytes.data, decoder->bytes.length);
 	struct pb_field field;
@@ -507,15 +508,13 @@ static bool read_sample(struct decoder *decoder, const struct pb_field *message)
 
 /* Gives pages that were read back to the system: samples are most of a large profile, and their arrays grow as fast as
  * their bytes are used up. `*released` is how far that has gone. Only for memory that the decoder may spoil. */
-#define RELEASE_STEP ((size_t)4 * 1024 * 1024)
+#define RELEASE_STEP ((size_t)1024 * 1024)
 static void release_read_pages(const uint8_t *upto, uintptr_t *released)
 {
-	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-	uintptr_t end = (uintptr_t)upto / page * page;
-	if (end > *released && end - *released >= RELEASE_STEP) {
-		madvise((void *)*released, end - *released, MADV_DONTNEED); /* advice: failing costs only memory */
-		*released = end;
-	}
+	if ((uintptr_t)upto < *released + RELEASE_STEP)
+		return;
+	madvise((void *)*released, RELEASE_STEP, MADV_DONTNEED); /* advice: failing costs only memory */
+	*released += RELEASE_STEP;
 }
 
 static bool read_samples(struct decoder *decoder, bool may_spoil)

@@ -299,11 +299,13 @@ static bool sample_equal(const void *context, uint32_t sample_ix)
 {
 	const struct profile *result = context;
 	const struct sample *a = &result->samples[sample_ix], *b = &result->samples[result->sample_count - 1];
-	return a->location_count == b->location_count && a->text_count == b->text_count &&
-	       a->number_count == b->number_count &&
-	       memcmp(profile_stack(result, a), profile_stack(result, b), a->location_count * sizeof(uint32_t)) == 0 &&
-	       memcmp(result->labels + a->label_start, result->labels + b->label_start,
-	              (a->text_count + a->number_count) * sizeof(struct label)) == 0;
+	if (a->location_count != b->location_count || a->text_count != b->text_count || a->number_count != b->number_count)
+		return false;
+	uint32_t label_count = a->text_count + a->number_count;
+	bool same_stack = a->location_count == 0 || memcmp(profile_stack(result, a), profile_stack(result, b),
+	                                                   a->location_count * sizeof(uint32_t)) == 0;
+	return same_stack && (label_count == 0 || memcmp(result->labels + a->label_start, result->labels + b->label_start,
+	                                                 label_count * sizeof(struct label)) == 0);
 }
 
 /* Copies the labels in the order that makes equal sets equal bytes. struct label has no padding. */

@@ -94,6 +94,22 @@ static void *array_extend(void *array, uint32_t *count, uint32_t *capacity, uint
 	((profile)->array##s = array_extend((profile)->array##s, &(profile)->array##_count, &(profile)->array##_capacity, \
 	                                    more, sizeof(*(profile)->array##s)))
 
+#define RESERVE(profile, array, wanted) \
+	do { \
+		if ((wanted) > (profile)->array##_capacity) { \
+			(profile)->array##s = xreallocarray((profile)->array##s, wanted, sizeof(*(profile)->array##s)); \
+			(profile)->array##_capacity = wanted; \
+		} \
+	} while (0)
+
+void profile_reserve_tables(struct profile *profile, uint32_t mappings, uint32_t locations, uint32_t functions)
+{
+	RESERVE(profile, mapping, mappings);
+	RESERVE(profile, location, locations);
+	RESERVE(profile, function, functions);
+	RESERVE(profile, line, locations);
+}
+
 struct location *profile_add_location(struct profile *profile)
 {
 	EXTEND(profile, location, 1);
