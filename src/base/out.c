@@ -61,33 +61,20 @@ enum status out_close(struct out *out, struct error *err)
 	return STATUS_OK;
 }
 
-void out_bytes(struct out *out, const char *bytes, size_t length)
+void out_bytes_flushing(struct out *out, const char *bytes, size_t length)
 {
-	out->written += length;
-	if (length > OUT_BLOCK - out->used) {
-		out_flush(out);
-		if (length > OUT_BLOCK / 2) {
-			deliver(out, bytes, length);
-			return;
-		}
+	out_flush(out);
+	if (length > OUT_BLOCK / 2) {
+		deliver(out, bytes, length);
+		return;
 	}
-	memcpy(out->block + out->used, bytes, length);
-	out->used += length;
-}
-
-void out_str(struct out *out, struct str text)
-{
-	out_bytes(out, text.data, text.length);
+	memcpy(out->block, bytes, length);
+	out->used = length;
 }
 
 void out_text(struct out *out, const char *text)
 {
 	out_bytes(out, text, strlen(text));
-}
-
-void out_char(struct out *out, char c)
-{
-	out_bytes(out, &c, 1);
 }
 
 void out_printf(struct out *out, const char *format, ...)
@@ -122,13 +109,23 @@ void out_repeat(struct out *out, char c, size_t count)
 	}
 }
 
-/* Writes the decimal digits so that they end at `end`; returns where they start. */
+/* Writes the decimal digits so that they end at `end`, two at a time; returns where they start. */
 static char *digits_before(char *end, uint64_t value)
 {
-	do {
-		*--end = (char)('0' + value % 10);
-		value /= 10;
-	} while (value);
+	static const char pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
+	                            "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
+	                            "8081828384858687888990919293949596979899";
+	while (value >= 100) {
+		end -= 2;
+		memcpy(end, pairs + value % 100 * 2, 2);
+		value /= 100;
+	}
+	if (value < 10) {
+		*--end = (char)('0' + value);
+		return end;
+	}
+	end -= 2;
+	memcpy(end, pairs + value * 2, 2);
 	return end;
 }
 

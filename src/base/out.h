@@ -23,7 +23,6 @@ struct out {
 	int fd;                /* -1: `target` is used */
 	struct buffer *target; /* not owned */
 	int write_errno;       /* the first failure; 0 if none */
-	uint64_t written;      /* bytes accepted so far */
 };
 
 /* The descriptor stays the caller's. */
@@ -33,10 +32,30 @@ void out_init_buffer(struct out *out, struct buffer *target);
 enum status out_close(struct out *out, struct error *err) CPPROF_MUST_USE;
 void out_flush(struct out *out);
 
-void out_bytes(struct out *out, const char *bytes, size_t length);
-void out_str(struct out *out, struct str text);
+/* The slow half of out_bytes: the block is full, or the bytes are many. */
+void out_bytes_flushing(struct out *out, const char *bytes, size_t length);
+
+static inline void out_bytes(struct out *out, const char *bytes, size_t length)
+{
+	if (__builtin_expect(length > OUT_BLOCK - out->used, 0)) {
+		out_bytes_flushing(out, bytes, length);
+		return;
+	}
+	memcpy(out->block + out->used, bytes, length);
+	out->used += length;
+}
+
+static inline void out_str(struct out *out, struct str text)
+{
+	out_bytes(out, text.data, text.length);
+}
+
+static inline void out_char(struct out *out, char c)
+{
+	out_bytes(out, &c, 1);
+}
+
 void out_text(struct out *out, const char *text);
-void out_char(struct out *out, char c);
 void out_printf(struct out *out, const char *format, ...) CPPROF_PRINTF(2, 3);
 /* `count` times the character. */
 void out_repeat(struct out *out, char c, size_t count);

@@ -520,12 +520,7 @@ static void release_read_pages(const uint8_t *upto, uintptr_t *released)
 static bool read_samples(struct decoder *decoder, bool may_spoil)
 {
 	struct profile *profile = decoder->profile;
-	if (decoder->counts[FIELD_SAMPLE]) {
-		profile->sample_capacity = decoder->counts[FIELD_SAMPLE];
-		profile->samples = xreallocarray(profile->samples, profile->sample_capacity, sizeof(*profile->samples));
-		profile->values = xreallocarray(profile->values, profile->sample_capacity,
-		                                profile->sample_type_count * sizeof(*profile->values));
-	}
+	profile_reserve_samples(profile, decoder->counts[FIELD_SAMPLE], 0);
 	const uint8_t *start = (const uint8_t *)decoder->bytes.data;
 	struct pb_reader reader = pb_reader_of(start, decoder->bytes.length);
 	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);

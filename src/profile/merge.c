@@ -522,6 +522,12 @@ enum status profile_merge(struct profile *const profiles[], size_t count, struct
 	index_init(&merger.functions, profiles[0]->function_count);
 	index_init(&merger.locations, profiles[0]->location_count);
 	index_init(&merger.samples, profiles[0]->sample_count);
+	size_t sample_total = 0, stack_total = 0;
+	for (size_t i = 0; i < count; i++) {
+		sample_total += profiles[i]->sample_count;
+		stack_total += profiles[i]->sample_location_count;
+	}
+	profile_reserve_samples(&result, sample_total, stack_total);
 	for (size_t i = 0; i < count; i++)
 		merge_source(&merger, profiles[i]);
 	index_release(&merger.functions);

@@ -110,6 +110,16 @@ void profile_reserve_tables(struct profile *profile, uint32_t mappings, uint32_t
 	RESERVE(profile, line, locations);
 }
 
+void profile_reserve_samples(struct profile *profile, size_t samples, size_t stack_entries)
+{
+	if (samples > UINT32_MAX || stack_entries > UINT32_MAX)
+		return;
+	RESERVE(profile, sample, (uint32_t)samples);
+	profile->values = xreallocarray(profile->values, profile->sample_capacity,
+	                                profile->sample_type_count * sizeof(*profile->values));
+	RESERVE(profile, sample_location, (uint32_t)stack_entries);
+}
+
 struct location *profile_add_location(struct profile *profile)
 {
 	EXTEND(profile, location, 1);

@@ -152,6 +152,8 @@ static inline struct line *profile_lines(const struct profile *profile, const st
 
 /* Room for so many entities in all, so that appending them moves nothing. */
 void profile_reserve_tables(struct profile *profile, uint32_t mappings, uint32_t locations, uint32_t functions);
+/* The same for samples (after their types are set) and stacks; more than 32-bit indices can name is not reserved. */
+void profile_reserve_samples(struct profile *profile, size_t samples, size_t stack_entries);
 /* Appends one zeroed element and returns it. Earlier pointers into the array become invalid. */
 struct location *profile_add_location(struct profile *profile);
 struct function *profile_add_function(struct profile *profile);
