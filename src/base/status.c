@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static void error_fill(struct error *err, enum status code, const char *format, va_list args)
+__attribute__((format(printf, 3, 0))) static void error_fill(struct error *err, enum status code, const char *format,
+                                                             va_list args)
 {
 	err->code = code;
 	err->sys_errno = 0;

@@ -69,18 +69,21 @@ uint32_t path_clean_intern(struct profile *profile, uint32_t path)
 	return string_ix;
 }
 
+/* What is left of a list that ends in ':': one empty part, which an empty list does not have. */
+static const char last_part_is_empty[] = "";
+
 bool path_list_next(struct str *list, struct str *ret_part)
 {
-	if (!list->data || (list->length == 0 && list->data[0] != ':'))
+	if (list->length == 0 && list->data != last_part_is_empty)
 		return false;
 	size_t end = 0;
 	while (end < list->length && list->data[end] != ':')
 		end++;
 	*ret_part = (struct str){ list->data, end };
-	if (end < list->length)
+	if (end + 1 < list->length)
 		*list = str_from(*list, end + 1);
 	else
-		*list = (struct str){ NULL, 0 };
+		*list = (struct str){ end < list->length ? last_part_is_empty : NULL, 0 };
 	return true;
 }
 
@@ -116,7 +119,7 @@ struct str path_trim(struct str path, struct str trim_path, struct str search_pa
 				return str_from(path, found + base.length + 2);
 		}
 	}
-	while (trim_path.length > 0 && path_list_next(&trim_path, &part)) {
+	while (path_list_next(&trim_path, &part)) {
 		if (cut_prefix(&path, part))
 			return path;
 	}

@@ -233,6 +233,8 @@ static bool count_fields(struct decoder *decoder)
 		if (field.number == FIELD_STRING && field.wire_type == PB_BYTES && decoder->counts[FIELD_STRING] == 1)
 			decoder->bad_first_string = field.length != 0;
 	}
+	if (decoder->counts[0] > 0)
+		return fail(decoder, PB_BAD_NUMBER, reader.at); /* no encoder writes one: a block of zeros, say */
 	return result == PB_END || fail(decoder, result, reader.at);
 }
 

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/duration.h" /* for those who write quantities */
 #include "base/str.h"
 
 /* A unit looked up once, so that a report of a million values does not compare names for each. */
@@ -35,8 +36,5 @@ double unit_scale(int64_t value, struct str from, struct str to, struct str *ret
 size_t unit_label(char text[UNIT_LABEL_SIZE], int64_t value, struct str from, struct str to);
 /* " 0.89%", "  100%": the share of |value| in |total|, padded to six characters as tables want it. */
 size_t percentage_text(char text[PERCENTAGE_SIZE], int64_t value, int64_t total);
-
-/* A Go duration ("1m0s", "1.5s", "100ms"). Returns the length. */
-size_t duration_text(char text[UNIT_LABEL_SIZE], int64_t duration_ns);
 
 #endif

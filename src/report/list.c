@@ -12,6 +12,7 @@ struct listing {
 	struct graph graph;
 	uint32_t *nodes;
 	uint32_t count;
+	bool *asked; /* by file (string): was it asked for? */
 };
 
 static int compare_places(const void *left, const void *right, void *context)
@@ -19,9 +20,9 @@ static int compare_places(const void *left, const void *right, void *context)
 	const struct graph *graph = context;
 	const struct node_info *a = &graph->nodes[*(const uint32_t *)left].info;
 	const struct node_info *b = &graph->nodes[*(const uint32_t *)right].info;
-	int order = a->name == b->name ?
-	                    0 :
-	                    str_compare(profile_str(graph->profile, a->name), profile_str(graph->profile, b->name));
+	int order = a->name == b->name
+	                    ? 0
+	                    : str_compare(profile_str(graph->profile, a->name), profile_str(graph->profile, b->name));
 	if (!order && a->file != b->file)
 		order = str_compare(profile_str(graph->profile, a->file), profile_str(graph->profile, b->file));
 	if (!order && a->line != b->line)
@@ -74,12 +75,10 @@ static struct str without_carriage_return(struct str text)
 	return text;
 }
 
-static void put_source(struct listing *listing, struct out *out, const uint32_t *nodes, uint32_t count,
-                       const struct source_lines *lines)
+static void put_source(struct listing *listing, struct out *out, const uint32_t *nodes, uint32_t count, int64_t first,
+                       int64_t last, const struct source_lines *lines)
 {
 	const struct graph *graph = &listing->graph;
-	int64_t first, last;
-	line_range(graph, nodes, count, &first, &last);
 	uint32_t at = 0; /* nodes are in the order of their lines */
 	for (int64_t line = first; line <= last && line <= (int64_t)lines->count; line++) {
 		int64_t flat = 0, cum = 0;
@@ -122,12 +121,19 @@ static void put_routine(struct listing *listing, struct out *out, const uint32_t
 	out_text(out, " (flat, cum) ");
 	report_put_percentage(out, cum, report->total);
 	out_text(out, " of Total\n");
+	int64_t first, last;
+	line_range(graph, nodes, count, &first, &last);
+	/* A function that begins behind its lines has none to show; that its file is missing is then only told if it is known. */
+	bool *asked = &listing->asked[info->file];
+	*asked = *asked || first <= last;
+	if (!*asked)
+		return;
 	struct source_lines lines;
 	struct error reason;
 	if (report->options.sources.read(report->options.sources.arg, file, &lines, &reason) != STATUS_OK)
 		out_printf(out, " Error: %s\n", reason.message);
 	else
-		put_source(listing, out, nodes, count, &lines);
+		put_source(listing, out, nodes, count, first, last, &lines);
 }
 
 /* One function: nodes[0..count) share its name. */
@@ -158,6 +164,7 @@ enum status report_list(struct report *report, struct out *out, struct error *er
 	struct listing listing = { .report = report };
 	report_graph(report, true, &listing.graph);
 	collect_nodes(&listing);
+	listing.asked = xcalloc(report->profile->strings.count, sizeof(*listing.asked));
 	enum status status = STATUS_OK;
 	if (listing.count == 0) {
 		status = error_set(err, STATUS_NOT_FOUND, "no matches found for regexp: %.*s",
@@ -176,6 +183,7 @@ enum status report_list(struct report *report, struct out *out, struct error *er
 		put_function(&listing, out, listing.nodes + start, end - start);
 	}
 	free(listing.nodes);
+	free(listing.asked);
 	graph_release(&listing.graph);
 	return status;
 }

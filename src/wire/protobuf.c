@@ -33,6 +33,8 @@ const char *pb_result_text(enum pb_result result)
 		return "unknown wire type";
 	case PB_TYPE_MISMATCH:
 		return "a field has the wrong wire type";
+	case PB_BAD_NUMBER:
+		return "a field has the number 0";
 	}
 	return "unknown";
 }

@@ -27,6 +27,7 @@ enum pb_result {
 	PB_TRUNCATED,     /* the field ends behind its message */
 	PB_BAD_WIRE_TYPE, /* 3, 4, 6 or 7 */
 	PB_TYPE_MISMATCH, /* a known field of another wire type */
+	PB_BAD_NUMBER,    /* field number 0, which no message has */
 };
 
 struct pb_reader {
