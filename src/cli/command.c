@@ -105,7 +105,8 @@ static enum status open_file(struct destination *destination, const char *path, 
 }
 
 static enum status destination_open(struct destination *destination, const struct command *command,
-                                    const struct config *config, const struct report_context *context, struct error *err)
+                                    const struct config *config, const struct report_context *context,
+                                    struct error *err)
 {
 	*destination = (struct destination){ .fd = STDOUT_FILENO };
 	enum status status = STATUS_OK;
@@ -113,8 +114,6 @@ static enum status destination_open(struct destination *destination, const struc
 		status = open_file(destination, config->output, err);
 	else if (command->binary && (context->interactive || isatty(STDOUT_FILENO)))
 		status = open_numbered(destination, command->extension, err);
-	if (status == STATUS_OK && destination->path)
-		notice(context, "Generating report in ", destination->path);
 	return status;
 }
 
@@ -148,6 +147,8 @@ enum status command_run(const struct command *command, const char *parameter, co
 		struct error write_error;
 		out_init_fd(&out, destination.fd);
 		status = pipeline_write(&pipeline, &out, err);
+		if (status == STATUS_OK && destination.path)
+			notice(context, "Generating report in ", destination.path);
 		enum status written = out_close(&out, &write_error);
 		bool reader_left = written != STATUS_OK && write_error.sys_errno == EPIPE && !destination.path;
 		if (status == STATUS_OK && written != STATUS_OK && !reader_left) {

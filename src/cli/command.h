@@ -41,7 +41,7 @@ const struct command *command_find(const char *name);
 
 /* Where a report goes and whom its warnings reach. */
 struct report_context {
-	bool interactive;          /* the shell runs: binary formats always go to a file; text/top show 10 rows */
+	bool interactive; /* the shell runs: binary formats always go to a file; text/top show 10 rows */
 	void (*notice)(void *arg, const char *line); /* one line without newline, for stderr */
 	void *notice_arg;
 };
@@ -50,15 +50,16 @@ struct report_context {
  * `parameter` is the regular expression of list and peek, else NULL. The profile is edited: pass a copy to keep it.
  * Errors read as the reference's final line without "pprof: ". A closed stdout (EPIPE) is success. */
 enum status command_run(const struct command *command, const char *parameter, const struct config *config,
-                        struct profile *profile, const struct report_context *context, struct error *err) CPPROF_MUST_USE;
+                        struct profile *profile, const struct report_context *context,
+                        struct error *err) CPPROF_MUST_USE;
 
 /* Index of the sample type that `sample_index` names in this profile, with the reference's errors. */
 enum status sample_index_find(const struct profile *profile, const char *sample_index, uint32_t *ret_index,
                               struct error *err) CPPROF_MUST_USE;
 
-/* The header lines above a report ("File: ...", "Type: ...", ...), appended to *lines, newline after each. Returns the total
- * of that sample type. */
-struct buffer;
-int64_t profile_header(struct profile *profile, uint32_t sample_index, const struct config *config, struct buffer *lines);
+/* The header lines above a report ("File: ...", "Type: ...", ...), appended to *lines, newline after each, and the total. Tells
+ * of mixed label units. False if the options choose no sample type that the profile has. */
+bool profile_header(struct profile *profile, const struct config *config, const struct report_context *context,
+                    struct buffer *lines, int64_t *ret_total);
 
 #endif

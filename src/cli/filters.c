@@ -50,7 +50,7 @@ struct filters {
 static void filters_release(struct filters *filters)
 {
 	struct regexp *single[] = { filters->focus,     filters->ignore,  filters->hide,    filters->show,
-		                    filters->show_from, filters->tagshow, filters->taghide, filters->prune_from };
+		                        filters->show_from, filters->tagshow, filters->taghide, filters->prune_from };
 	for (size_t i = 0; i < sizeof(single) / sizeof(single[0]); i++)
 		regexp_free(single[i]);
 	for (size_t i = 0; i < filters->tag_count; i++)
@@ -67,7 +67,8 @@ static enum status compile(const char *option, struct str pattern, struct regexp
 
 /* "[key=]range" or "[key=]regexp[,regexp]...". */
 static enum status compile_tag_filter(struct filters *filters, const char *option, const char *value,
-                                      const struct report_context *context, struct tag_filter *filter, struct error *err)
+                                      const struct report_context *context, struct tag_filter *filter,
+                                      struct error *err)
 {
 	if (!*value)
 		return STATUS_OK;

@@ -53,7 +53,8 @@ enum status sample_index_find(const struct profile *profile, const char *sample_
 	}
 	if (read_index(sample_index, &number)) {
 		if (number < 0 || number >= (long long)count)
-			return error_set(err, STATUS_INVALID, "sample_index %s is outside the range [0..%u]", sample_index, count - 1);
+			return error_set(err, STATUS_INVALID, "sample_index %s is outside the range [0..%u]", sample_index,
+			                 count - 1);
 		*ret_index = (uint32_t)number;
 		return STATUS_OK;
 	}
@@ -137,18 +138,18 @@ static void aggregate(struct profile *profile, const char *granularity, const st
 
 /* --- steps ------------------------------------------------------------------------------------------------------------- */
 
-static void collect_units(struct pipeline *pipeline, struct profile *profile)
+static void collect_units(struct number_units *units, struct profile *profile, const struct report_context *context)
 {
-	number_units_init(&pipeline->units, profile);
-	for (uint32_t i = 0; i < pipeline->units.count; i++) {
-		const struct number_unit *entry = &pipeline->units.units[i];
+	number_units_init(units, profile);
+	for (uint32_t i = 0; i < units->count; i++) {
+		const struct number_unit *entry = &units->units[i];
 		if (entry->ignored_count == 0)
 			continue;
 		struct buffer ignored;
 		buffer_init(&ignored, BUFFER_UNLIMITED);
 		for (uint32_t k = 0; k < entry->ignored_count; k++)
 			buffer_printf(&ignored, "%s%.*s", k ? ", " : "", STR_ARG(profile_str(profile, entry->ignored[k])));
-		context_notice(pipeline->context, "For tag %.*s used unit %.*s, also encountered unit(s) %s",
+		context_notice(context, "For tag %.*s used unit %.*s, also encountered unit(s) %s",
 		               STR_ARG(profile_str(profile, entry->key)), STR_ARG(profile_str(profile, entry->unit)),
 		               buffer_text(&ignored));
 		buffer_release(&ignored);
@@ -191,9 +192,9 @@ static void name_active_filters(struct pipeline *pipeline, struct profile *profi
 	const struct {
 		const char *name, *value;
 	} filters[] = {
-		{ "focus", config->focus },         { "ignore", config->ignore },     { "hide", config->hide },
+		{ "focus", config->focus },         { "ignore", config->ignore },       { "hide", config->hide },
 		{ "show", config->show },           { "show_from", config->show_from }, { "tagfocus", config->tagfocus },
-		{ "tagignore", config->tagignore }, { "tagshow", config->tagshow },   { "taghide", config->taghide },
+		{ "tagignore", config->tagignore }, { "tagshow", config->tagshow },     { "taghide", config->taghide },
 	};
 	size_t count = sizeof(filters) / sizeof(filters[0]);
 	pipeline->active_filters = xreallocarray(NULL, count, sizeof(*pipeline->active_filters));
@@ -260,7 +261,7 @@ static enum status run_steps(struct pipeline *pipeline, const char *parameter, c
 {
 	const struct report_context *context = pipeline->context;
 	struct overrides overrides = overrides_for(pipeline->command, config, context->interactive);
-	collect_units(pipeline, profile);
+	collect_units(&pipeline->units, profile, context);
 	add_tag_frames(pipeline, profile, config);
 	enum status status = STATUS_OK;
 	if (config->relative_percentages)
@@ -312,16 +313,25 @@ enum status pipeline_write(struct pipeline *pipeline, struct out *out, struct er
 	return status;
 }
 
-int64_t profile_header(struct profile *profile, uint32_t sample_index, const struct config *config, struct buffer *lines)
+bool profile_header(struct profile *profile, const struct config *config, const struct report_context *context,
+                    struct buffer *lines, int64_t *ret_total)
 {
+	struct number_units units;
+	collect_units(&units, profile, context);
+	number_units_release(&units);
+	struct error unused;
+	uint32_t sample_index;
+	if (sample_index_find(profile, config->sample_index, &sample_index, &unused) != STATUS_OK || config->divide_by == 0)
+		return false;
 	struct report report;
 	struct report_options options = {
 		.value_ix = sample_index,
 		.mean = config->mean,
-		.ratio = config->divide_by != 0 ? 1 / config->divide_by : 1,
+		.ratio = 1 / config->divide_by,
 		.output_unit = str_of(config->unit),
 	};
 	report_init(&report, profile, &options);
 	report_profile_labels(&report, lines);
-	return report.total;
+	*ret_total = report.total;
+	return true;
 }

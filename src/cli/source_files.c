@@ -62,12 +62,15 @@ static int open_upwards(struct str directory, struct str path)
 			return fd;
 		while (directory.length > 1 && directory.data[directory.length - 1] == '/')
 			directory.length--;
+		if (directory.length == 0 || str_equal(directory, STR_LITERAL("/")) || str_equal(directory, STR_LITERAL(".")))
+			return -1;
 		size_t slash = directory.length;
 		while (slash > 0 && directory.data[slash - 1] != '/')
 			slash--;
-		if (directory.length <= 1 || slash == 0)
-			return -1;
-		directory.length = slash > 1 ? slash - 1 : 1;
+		if (slash == 0)
+			directory = STR_LITERAL("."); /* above a relative path stands the current directory */
+		else
+			directory.length = slash > 1 ? slash - 1 : 1;
 	}
 }
 

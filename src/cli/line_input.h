@@ -1,0 +1,16 @@
+/* line_input.h - lines from the user: on a terminal with editing, Tab and a history that is kept; else plain. */
+#ifndef CPPROF_CLI_LINE_INPUT_H
+#define CPPROF_CLI_LINE_INPUT_H
+
+#include "profile/profile.h"
+
+struct line_input;
+
+/* The profile is what Tab completes function names from. */
+struct line_input *line_input_new(const struct profile *profile);
+/* Saves the history: $XDG_STATE_HOME/cpprof/history, or ~/.local/state/cpprof/history. */
+void line_input_free(struct line_input *input);
+/* The next line without its newline, valid until the next call; NULL at the end of the input. */
+const char *line_input_read(struct line_input *input);
+
+#endif

@@ -1,0 +1,83 @@
+/* main.c - the program: options, profile, then one report or the shell. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/out.h"
+#include "cli/acquire.h"
+#include "cli/messages.h"
+#include "cli/options.h"
+#include "cli/shell.h"
+#include "cli/usage.h"
+
+#define STATUS_FAILED 2
+
+static void print_usage(void)
+{
+	struct buffer text;
+	buffer_init(&text, BUFFER_UNLIMITED);
+	usage_append_command_line(&text);
+	message_line(NULL, buffer_text(&text));
+	buffer_release(&text);
+}
+
+static enum status run(const struct options *options, struct error *err)
+{
+	struct profile profile;
+	enum status status = acquire_profile(options, &profile, err);
+	if (status != STATUS_OK)
+		return status;
+	if (options->command) {
+		struct report_context context = { .notice = message_warning };
+		status = command_run(options->command, options->parameter, &options->config, &profile, &context, err);
+	} else {
+		shell_run(&profile, &options->config);
+	}
+	profile_release(&profile);
+	return status;
+}
+
+static int fail_with(const struct error *err)
+{
+	message_failure(err);
+	return STATUS_FAILED;
+}
+
+int main(int argc, char **argv)
+{
+	/* `cpprof ... | head`: a failed write tells, and is success. */
+	signal(SIGPIPE, SIG_IGN);
+	struct options options;
+	struct error err;
+	int exit_status = EXIT_SUCCESS;
+	switch (options_parse(&options, argc, argv, message_warning, &err)) {
+	case OPTIONS_HELP:
+		print_usage();
+		break;
+	case OPTIONS_VERSION:
+		puts("cpprof " CPPROF_VERSION);
+		break;
+	case OPTIONS_USAGE:
+		/* The reason stands above the usage for a wrong flag, as it scrolls by, and is the last line if nothing was given. */
+		if (options.sources) {
+			print_usage();
+			exit_status = fail_with(&err);
+		} else {
+			message_warning(NULL, err.message);
+			print_usage();
+			exit_status = STATUS_FAILED;
+		}
+		break;
+	case OPTIONS_ERROR:
+		exit_status = fail_with(&err);
+		break;
+	case OPTIONS_RUN:
+		if (run(&options, &err) != STATUS_OK)
+			exit_status = fail_with(&err);
+		break;
+	}
+	options_release(&options);
+	fetch_global_cleanup();
+	return exit_status;
+}
