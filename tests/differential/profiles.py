@@ -66,6 +66,8 @@ class World:
         for i in range(max(1, int(rng.randint(3, 40) * self.size))):
             name = rng.choice(self.pool)
             system_name = rng.choice([name, name, name, "", "_Z" + name])
+            if system_name.startswith("_ZF"):
+                system_name = name  # no compiler's mangling; demanglers differ on what "_ZF..." could mean
             start = rng.choice([0, 0, rng.randint(1, 40)])
             out.append({"id": i + 1, "name": name, "system_name": system_name, "file": rng.choice(files), "start_line": start})
             if rng.random() < 0.08:  # one function twice, told apart by one field or by none

@@ -1,0 +1,1 @@
+cpprof_fuzz_target(gzip wire)

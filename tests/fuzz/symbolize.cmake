@@ -1,0 +1,2 @@
+cpprof_fuzz_target(elf symbolize profile)
+cpprof_fuzz_target(demangle symbolize profile)

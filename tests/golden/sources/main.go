@@ -1,0 +1,45 @@
+	line 1 of main.go
+		line 2 of main.go
+			line 3 of main.go
+line 4 of main.go
+	line 5 of main.go
+		line 6 of main.go
+			line 7 of main.go
+line 8 of main.go
+	line 9 of main.go
+		line 10 of main.go
+			line 11 of main.go
+line 12 of main.go
+	line 13 of main.go
+		line 14 of main.go
+			line 15 of main.go
+line 16 of main.go
+	line 17 of main.go
+		line 18 of main.go
+			line 19 of main.go
+line 20 of main.go
+	line 21 of main.go
+		line 22 of main.go
+			line 23 of main.go
+line 24 of main.go
+	line 25 of main.go
+		line 26 of main.go
+			line 27 of main.go
+line 28 of main.go
+	line 29 of main.go
+		line 30 of main.go
+			line 31 of main.go
+line 32 of main.go
+	line 33 of main.go
+		line 34 of main.go
+			line 35 of main.go
+line 36 of main.go
+	line 37 of main.go
+		line 38 of main.go
+			line 39 of main.go
+line 40 of main.go
+	line 41 of main.go
+		line 42 of main.go
+			line 43 of main.go
+line 44 of main.go
+	line 45 of main.go

@@ -1,0 +1,45 @@
+	line 1 of src/server.rs
+		line 2 of src/server.rs
+			line 3 of src/server.rs
+line 4 of src/server.rs
+	line 5 of src/server.rs
+		line 6 of src/server.rs
+			line 7 of src/server.rs
+line 8 of src/server.rs
+	line 9 of src/server.rs
+		line 10 of src/server.rs
+			line 11 of src/server.rs
+line 12 of src/server.rs
+	line 13 of src/server.rs
+		line 14 of src/server.rs
+			line 15 of src/server.rs
+line 16 of src/server.rs
+	line 17 of src/server.rs
+		line 18 of src/server.rs
+			line 19 of src/server.rs
+line 20 of src/server.rs
+	line 21 of src/server.rs
+		line 22 of src/server.rs
+			line 23 of src/server.rs
+line 24 of src/server.rs
+	line 25 of src/server.rs
+		line 26 of src/server.rs
+			line 27 of src/server.rs
+line 28 of src/server.rs
+	line 29 of src/server.rs
+		line 30 of src/server.rs
+			line 31 of src/server.rs
+line 32 of src/server.rs
+	line 33 of src/server.rs
+		line 34 of src/server.rs
+			line 35 of src/server.rs
+line 36 of src/server.rs
+	line 37 of src/server.rs
+		line 38 of src/server.rs
+			line 39 of src/server.rs
+line 40 of src/server.rs
+	line 41 of src/server.rs
+		line 42 of src/server.rs
+			line 43 of src/server.rs
+line 44 of src/server.rs
+	line 45 of src/server.rs

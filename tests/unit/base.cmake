@@ -1,0 +1,1 @@
+cpprof_unit_test(base base)

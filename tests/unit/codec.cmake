@@ -1,0 +1,1 @@
+cpprof_unit_test(codec profile)
