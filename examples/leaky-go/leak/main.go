@@ -19,7 +19,10 @@ func alloc1(outCh chan<- int) {
 	go alloc2(outCh)
 }
 
-// alloc2 takes a block, reports that it has it, and counts it as used.
+// alloc2 takes a block, reports that it has it, and counts it as used. It is kept out of line so that stacks read as the
+// source does.
+//
+//go:noinline
 func alloc2(outCh chan<- int) {
 	func() {
 		defer fmt.Println("alloc2: done")

@@ -1,0 +1,1 @@
+cpprof_e2e_test(symbolize ../symbolize/run.py)
