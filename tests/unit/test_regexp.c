@@ -222,6 +222,39 @@ static void test_case_folding(void **state)
 	assert_false(matches("(?i:a)b", "aB"));
 	assert_false(matches("(?i)\xC3\x9F", "ss"));
 	assert_true(matches("(?i)\\p{Lu}", "a"));
+	/* The cycles of more than two: sigma, iota with U+0345, dz with its title case, and sharp s, which maps to itself. */
+	assert_true(matches("^(?i)\\x{3A3}\\x{3A3}\\x{3A3}$", "\xCE\xA3\xCF\x82\xCF\x83"));
+	assert_true(matches("^(?i)\\x{345}[\\x{3B9}][\\x{390}-\\x{3B8}\\x{1FBE}]$", "\xCE\xB9\xCD\x85\xCE\x99"));
+	assert_true(matches("^(?i)\\x{1C4}\\x{1C6}$", "\xC7\x85\xC7\x84"));
+	assert_true(matches("^(?i)\xC3\x9F\\x{1E9E}$", "\xE1\xBA\x9E\xC3\x9F"));
+	assert_true(matches("(?i)\\x{1E943}", "\xF0\x9E\xA4\xA1"));
+	/* Dotted I and dotless i are equal to nothing else. */
+	assert_false(matches("(?i)\\x{130}|\\x{131}", "Ii"));
+	assert_false(matches("(?i)[Ii]", "\xC4\xB0\xC4\xB1"));
+	assert_true(matches("(?i)A\xC2\xB7\xE6\x97\xA5", "a\xC2\xB7\xE6\x97\xA5"));
+}
+
+static void test_names_of_classes(void **state)
+{
+	(void)state;
+	static const char *const digits[] = {
+		"Nd", "decimal number", "Decimal_Number", "digit", "D-IGIT", "N", "Assigned"
+	};
+	for (size_t i = 0; i < sizeof(digits) / sizeof(digits[0]); i++) {
+		char pattern[64];
+		snprintf(pattern, sizeof(pattern), "^\\p{%s}$", digits[i]);
+		assert_true(matches(pattern, "\xD9\xA1")); /* ARABIC-INDIC DIGIT ONE */
+		assert_true(matches(pattern, "7"));
+		assert_int_equal(matches(pattern, "a"), i == 6);
+	}
+	assert_true(matches("^\\p{Cn}\\p{Unassigned}\\pC\\PL$", "\xCD\xB8\xCD\xB8\xCD\xB8\xCD\xB8")); /* U+0378 */
+	assert_true(matches("^\\p{LC}\\p{Cased_Letter}\\P{LC}$", "aB\xE6\x97\xA5"));
+	assert_true(matches("^\\p{Han}\\p{hiragana}\\p{Common}\\p{Inherited}$", "\xE6\x97\xA5\xE3\x81\x82"
+	                                                                        "1\xCC\x80"));
+	assert_true(matches("^\\p{punct}\\p{cntrl}\\p{Combining_Mark}\\p{Any}$", "!\x01\xCC\x80\xFF"));
+	assert_false(matches("\\p{ASCII}", "\xC2\x80"));
+	check_refused(STR_LITERAL("\\p{Old_Italic}"), "invalid character class range: `\\p{Old_Italic}`");
+	check_refused(STR_LITERAL("\\p{}"), "invalid character class range: `\\p{}`");
 }
 
 static void test_bytes_that_are_not_utf8(void **state)
@@ -293,6 +326,7 @@ int main(void)
 		cmocka_unit_test(test_assertions),
 		cmocka_unit_test(test_classes),
 		cmocka_unit_test(test_case_folding),
+		cmocka_unit_test(test_names_of_classes),
 		cmocka_unit_test(test_bytes_that_are_not_utf8),
 		cmocka_unit_test(test_no_pattern_takes_exponential_time),
 		cmocka_unit_test(test_states_may_be_forgotten),
