@@ -37,14 +37,25 @@ void symbolize_options_parse(const char *text, struct symbolize_options *ret_opt
 /* True if the file is an object file (ELF) that could be the profiled binary. */
 bool symbolize_is_object_file(const char *path);
 
-/* Step 1, per source before merging: finds each mapping's binary (PPROF_BINARY_PATH, then /usr/lib/debug/.build-id), checks
- * build ids, and sets the mapping's file. `binary` and `build_id` (may be NULL) override mapping 1. Adds an empty mapping
+/* Step 1, per source before merging: finds each mapping's binary (PPROF_BINARY_PATH, else ~/pprof/binaries), checks build ids,
+ * and sets the mapping's file. `binary` and `build_id` (may be NULL) override mapping 1. Adds an empty mapping
  * where there is none and points locations without mapping to it. */
 void symbolize_locate_binaries(struct profile *profile, const char *binary, const char *build_id,
                                const struct symbolize_options *options);
 
-/* Step 2, on the merged profile: fills lines and functions of locations whose mapping has no names yet, then demangles. */
-void symbolize_profile(struct profile *profile, const struct symbolize_options *options);
+/* Step 2, on the merged profile: fills lines and functions of locations whose mapping has no names yet, from binaries and
+ * their debug files (in the binary, by build id below /usr/lib/debug, or by .gnu_debuglink). */
+void symbolize_local(struct profile *profile, const struct symbolize_options *options);
+
+/* Step 3: symbolz. What the program that served the profile is asked, and what it answers (src/cli/ does the asking):
+ * the addresses of the mapping that have no names, each less `shift` (what merging has added), as "0x1+0x2"; false if there
+ * are none. */
+bool symbolz_request(const struct profile *profile, uint32_t mapping_ix, uint64_t shift, struct buffer *ret_body);
+/* Names from the answer's lines ("0x1234 name"). */
+void symbolz_apply(struct profile *profile, uint32_t mapping_ix, uint64_t shift, struct str answer);
+
+/* Step 4: demangles and shortens the names of functions. With options->force names are first taken back to system names. */
+void symbolize_demangle_profile(struct profile *profile, const struct symbolize_options *options);
 
 /* Demangles a C++, Rust or D name; false if the name is not mangled. The result is appended to *ret_text. */
 bool symbolize_demangle(const char *name, enum demangle_mode mode, struct buffer *ret_text);

@@ -87,23 +87,8 @@ static void rust_and_d(void **state)
 static void what_is_no_mangled_name(void **state)
 {
 	(void)state;
-	static const char *const names[] = { "",
-		                                 "_",
-		                                 "main",
-		                                 "_Z",
-		                                 "_ZN",
-		                                 "_R",
-		                                 "_D",
-		                                 "_Dfoo",
-		                                 "_ZN3fo",
-		                                 "Z3foov",
-		                                 "_GLOBAL_",
-		                                 "___Z",
-		                                 "_ZN17h",
-		                                 "_ZZZZZZZZ",
-		                                 "_start",
-		                                 "_RN",
-		                                 "_ZN17h0123456789abcdefE" };
+	static const char names[][16] = { "",       "_",      "main",     "_Z",   "_ZN",    "_R",        "_D",     "_Dfoo",
+		                              "_ZN3fo", "Z3foov", "_GLOBAL_", "___Z", "_ZN17h", "_ZZZZZZZZ", "_start", "_RN" };
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		check_demangled(names[i], DEMANGLE_DEFAULT, NULL);
 		check_demangled(names[i], DEMANGLE_FULL, NULL);
