@@ -53,6 +53,7 @@ struct destination {
 	int fd;
 	char *path;      /* NULL: standard output */
 	char *temporary; /* NULL: written in place (a device, a FIFO, a directory that cannot be written) */
+	bool is_new;     /* written in place, but to a file that was not there */
 };
 
 static void notice(const struct report_context *context, const char *words, const char *path)
@@ -70,6 +71,7 @@ static enum status open_numbered(struct destination *destination, const char *ex
 		destination->fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 		if (destination->fd >= 0) {
 			destination->path = path;
+			destination->is_new = true;
 			return STATUS_OK;
 		}
 		int reason = errno;
@@ -94,8 +96,11 @@ static enum status open_file(struct destination *destination, const char *path, 
 			destination->temporary = xasprintf("%s.%ld.tmp", path, (long)getpid());
 			mode_t mode = exists ? existing.st_mode & 0777 : 0666;
 			destination->fd = open(destination->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
-			if (destination->fd >= 0)
+			if (destination->fd >= 0) {
+				if (exists)
+					fchmod(destination->fd, mode); /* open() has cut it by the umask; as it was, if that may be */
 				return STATUS_OK;
+			}
 			free(destination->temporary);
 			destination->temporary = NULL;
 		}
@@ -127,6 +132,8 @@ static enum status destination_close(struct destination *destination, enum statu
 			status = error_set_errno(err, errno, "rename to %s", destination->path);
 		if (status != STATUS_OK)
 			unlink(destination->temporary);
+	} else if (destination->is_new && status != STATUS_OK) {
+		unlink(destination->path);
 	}
 	free(destination->temporary);
 	free(destination->path);

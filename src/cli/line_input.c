@@ -3,7 +3,7 @@
 
 #include <errno.h>
 #include <histedit.h>
-#include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -130,24 +130,24 @@ static void history_open(struct line_input *input)
 
 static void history_close(struct line_input *input)
 {
+	if (input->history)
+		history_end(input->history);
+	free(input->history_path);
+}
+
+/* Saved with every line: the shell may be ended by a signal while a report is printed. */
+static void remember(struct line_input *input, const char *line)
+{
 	HistEvent event;
-	if (!input->history)
+	if (!input->history || !line[strspn(line, " \t\n")])
 		return;
+	history(input->history, &event, H_ENTER, line);
 	if (input->history_path) {
 		make_parents(input->history_path);
 		mode_t mask = umask(077);
 		history(input->history, &event, H_SAVE, input->history_path);
 		umask(mask);
 	}
-	history_end(input->history);
-	free(input->history_path);
-}
-
-static void remember(struct line_input *input, const char *line)
-{
-	HistEvent event;
-	if (input->history && line[strspn(line, " \t\n")])
-		history(input->history, &event, H_ENTER, line);
 }
 
 /* --- lines ---------------------------------------------------------------------------------------------------------- */
@@ -184,10 +184,37 @@ void line_input_free(struct line_input *input)
 	free(input);
 }
 
+static volatile sig_atomic_t interrupted;
+
+static void note_interrupt(int signal_number)
+{
+	(void)signal_number;
+	interrupted = 1;
+}
+
+/* ^C gives up the line and leaves the shell alone. Only while a line is edited: a report is ended by it as ever. */
+static const char *edit_line(struct line_input *input, int *ret_length)
+{
+	struct sigaction noting = { .sa_handler = note_interrupt }, before;
+	sigaction(SIGINT, &noting, &before);
+	const char *line;
+	do {
+		interrupted = 0;
+		line = el_gets(input->editor, ret_length);
+		if (!line && interrupted) {
+			putchar('\n');
+			fflush(stdout);
+			el_reset(input->editor);
+		}
+	} while (!line && interrupted);
+	sigaction(SIGINT, &before, NULL);
+	return line;
+}
+
 static const char *read_edited(struct line_input *input)
 {
 	int length = 0;
-	const char *line = el_gets(input->editor, &length);
+	const char *line = edit_line(input, &length);
 	if (!line || length <= 0)
 		return NULL;
 	remember(input, line);

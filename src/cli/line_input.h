@@ -6,9 +6,9 @@
 
 struct line_input;
 
-/* The profile is what Tab completes function names from. */
+/* The profile is what Tab completes function names from. The history is kept in $XDG_STATE_HOME/cpprof/history, or
+ * ~/.local/state/cpprof/history. */
 struct line_input *line_input_new(const struct profile *profile);
-/* Saves the history: $XDG_STATE_HOME/cpprof/history, or ~/.local/state/cpprof/history. */
 void line_input_free(struct line_input *input);
 /* The next line without its newline, valid until the next call; NULL at the end of the input. */
 const char *line_input_read(struct line_input *input);

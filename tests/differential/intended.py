@@ -40,12 +40,12 @@ def _prints_internal_fields(reference, ours):
     return expected != reference.stderr and reference._replace(stderr=expected) == ours
 
 
-_SOURCES_HINT = re.compile(rb"^\d+ source files? w(as|ere) not found; say where the sources are with source_path \(and trim_path\)$")
+SOURCES_HINT = re.compile(rb"^\d+ source files? w(as|ere) not found; say where the sources are with source_path \(and trim_path\)$")
 
 
 def _says_where_sources_are_looked_for(reference, ours):
     """`list` without source files: our one line on stderr says which options help."""
-    lines = [line for line in ours.stderr.split(b"\n") if not _SOURCES_HINT.match(line)]
+    lines = [line for line in ours.stderr.split(b"\n") if not SOURCES_HINT.match(line)]
     return b"\n".join(lines) == reference.stderr and ours._replace(stderr=b"") == reference._replace(stderr=b"")
 
 

@@ -21,6 +21,7 @@ import urllib.request
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "differential"))
+import intended  # noqa: E402
 import oracle  # noqa: E402
 import servers  # noqa: E402
 
@@ -53,7 +54,8 @@ class Comparison:
         done = subprocess.run([tool, *arguments], cwd=os.path.join(HERE, "server"), env=environment, stdin=subprocess.DEVNULL, capture_output=True,
                               timeout=120, check=False)
         errors = done.stderr.replace(b"cpprof: ", b"pprof: ").replace(environment["PPROF_TMPDIR"].encode(), b"SAVED")
-        return Answer(done.returncode, unzip(done.stdout), sorted(errors.splitlines()))
+        lines = [line for line in errors.splitlines() if not intended.SOURCES_HINT.match(line)]
+        return Answer(done.returncode, unzip(done.stdout), sorted(lines))
 
     def compare(self, what, arguments):
         reference, ours = self.run(self.reference, arguments), self.run(self.ours, arguments)

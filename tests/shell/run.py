@@ -70,7 +70,10 @@ class Terminal:
 
     def end(self, keys):
         os.write(self.master, keys.encode())
+        deadline = time.monotonic() + TIME_LIMIT
         while True:
+            if not select.select([self.master], [], [], max(0, deadline - time.monotonic()))[0]:
+                raise Failed("still running after %r" % keys)
             try:
                 if not os.read(self.master, 65536):
                     break
@@ -109,7 +112,7 @@ def reference_answers(commands):
 
 def reports(cpprof, home):
     """the leak hunt: top, traces, list and more, equal to the reference's answers"""
-    commands = ["top", "traces", "list alloc2", "tree", "peek chansend$", "top3 -cum", "top runtime -net", "tags", "comments", "raw"]
+    commands = ["top", "traces", "list alloc2", "tree", "peek chansend$", "top3 -cum", "top runtime", "tags", "comments", "raw"]
     expected = reference_answers(commands)
     terminal = Terminal(cpprof, home, "-base", *PROFILES)
     try:
@@ -142,7 +145,7 @@ def completion(cpprof, home):
         expect("| runtime.chansend1" in seen, "Tab should complete a function's name", seen)
         terminal.command("to\t", until="top")
         terminal.command("\t", until="topproto")
-        terminal.command("\n")
+        terminal.command("\x15help top\n")  # ^U: an empty line again
         expect(terminal.end("\x04") == 0, "^D should end with status 0")
     finally:
         terminal.kill()
@@ -181,6 +184,9 @@ def mistakes(cpprof, home):
         expect("missing closing ]" in terminal.command("focus=a[\n") + terminal.command("top\n"), "the bad expression should be told")
         terminal.command(":\n")
         expect("flat%" in terminal.command("top\n"), "the shell should go on")
+        os.write(terminal.master, b"rubbish\x03")  # ^C gives up the line
+        terminal.read_until(lambda text: text.endswith("\n" + PROMPT) or text.endswith("^C\n" + PROMPT), "a new prompt after ^C")
+        expect("flat%" in terminal.command("top\n"), "the shell should go on after ^C")
         expect("Unknown command: foo" in terminal.command("help foo\n"), "help should say that it does not know")
         expect("nodecount" in terminal.command("o\n"), "o should list the options")
         expect(terminal.end("exit\n") == 0, "exit should end with status 0")

@@ -353,10 +353,10 @@ static void prefixes_are_trimmed(void **state)
 		const char *path, *trim_path, *search_path, *trimmed;
 	} cases[] = {
 		{ "/home/me/app/src/a.c", "", "", "/home/me/app/src/a.c" },
-		{ "/home/me/app/src/a.c", "", "/work/app", "src/a.c" },
-		{ "/home/me/app/src/a.c", "", "/work/me:/work/app", "app/src/a.c" },
-		{ "/home/me/app/src/a.c", "", "/work/other", "/home/me/app/src/a.c" },
-		{ "/home/me/app/src/a.c", "/home/me", "/work/app", "app/src/a.c" },
+		{ "/home/me/app/src/a.c", "", "/build/app", "src/a.c" },
+		{ "/home/me/app/src/a.c", "", "/build/me:/build/app", "app/src/a.c" },
+		{ "/home/me/app/src/a.c", "", "/build/other", "/home/me/app/src/a.c" },
+		{ "/home/me/app/src/a.c", "/home/me", "/build/app", "app/src/a.c" },
 		{ "/home/me/app/src/a.c", "/nowhere:/home/me/", "", "app/src/a.c" },
 		{ "/home/me/app/src/a.c", "/home/m", "", "/home/me/app/src/a.c" },
 		{ "/proc/self/cwd/a.c", "", "", "a.c" },
