@@ -44,7 +44,7 @@ enum status error_set_errno(struct error *err, int sys_errno, const char *format
 
 /* As error_set, with the byte offset where the input went wrong. */
 enum status error_set_at(struct error *err, int64_t offset, enum status code, const char *format, ...)
-        CPPROF_PRINTF(4, 5);
+		CPPROF_PRINTF(4, 5);
 
 /* Puts words in front of a message that is already there. */
 void error_prefix(struct error *err, const char *format, ...) CPPROF_PRINTF(2, 3);

@@ -30,8 +30,12 @@ static bool info_equal(const struct node_info *a, const struct node_info *b)
 
 static uint64_t info_hash(const struct node_info *info)
 {
-	uint64_t key[6] = { info->address, (uint64_t)info->line, (uint64_t)info->column, (uint64_t)info->start_line,
-		            (uint64_t)info->name << 32 | info->file, info->object_file };
+	uint64_t key[6] = { info->address,
+		                (uint64_t)info->line,
+		                (uint64_t)info->column,
+		                (uint64_t)info->start_line,
+		                (uint64_t)info->name << 32 | info->file,
+		                info->object_file };
 	return XXH3_64bits(key, sizeof(key));
 }
 
@@ -122,7 +126,7 @@ static uint32_t frame_node(struct node_table *table, const struct location *loca
 static void add_frame_entry(struct node_table *table, uint32_t entry)
 {
 	table->frame_nodes =
-	        xgrow(table->frame_nodes, table->frame_count, &table->frame_capacity, sizeof(*table->frame_nodes));
+			xgrow(table->frame_nodes, table->frame_count, &table->frame_capacity, sizeof(*table->frame_nodes));
 	table->frame_nodes[table->frame_count++] = entry;
 }
 

@@ -153,7 +153,8 @@ static int compare_nodes(const void *left, const void *right, void *context)
 	const struct node_order *order = context;
 	uint32_t a_ix = *(const uint32_t *)left, b_ix = *(const uint32_t *)right;
 	const struct node *a = &order->graph->nodes[a_ix], *b = &order->graph->nodes[b_ix];
-	int64_t a_key = int64_magnitude(order->by_cum ? a->cum : a->flat), b_key = int64_magnitude(order->by_cum ? b->cum : b->flat);
+	int64_t a_key = int64_magnitude(order->by_cum ? a->cum : a->flat),
+			b_key = int64_magnitude(order->by_cum ? b->cum : b->flat);
 	if (a_key != b_key)
 		return a_key > b_key ? -1 : 1;
 	int names = str_compare(node_printable(order->graph, a_ix), node_printable(order->graph, b_ix));

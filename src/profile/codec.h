@@ -18,7 +18,8 @@ enum status profile_parse(struct buffer *input, struct profile *ret_profile, str
  * are not a profile.proto (they may be a legacy format). STATUS_INVALID: they are, but break a rule. STATUS_UNSUPPORTED:
  * several profiles glued together. `may_spoil` allows the bytes to be given back to the system as they are used up; they must
  * then be the decoder's to lose. */
-enum status profile_decode(struct str bytes, bool may_spoil, struct profile *ret_profile, struct error *err) CPPROF_MUST_USE;
+enum status profile_decode(struct str bytes, bool may_spoil, struct profile *ret_profile,
+                           struct error *err) CPPROF_MUST_USE;
 
 /* Writes uncompressed profile.proto, byte for byte as the reference orders it. */
 void profile_encode(const struct profile *profile, struct buffer *to);

@@ -57,7 +57,7 @@ struct decoder {
 	struct label *number_labels;
 	size_t number_label_capacity;
 
-	bool bad_string;        /* a string index out of range */
+	bool bad_string; /* a string index out of range */
 	struct error *err;
 	struct error invalid;   /* the first broken rule among the samples; code STATUS_OK if none */
 	struct error duplicate; /* the first duplicated or reserved id, in the order in which the tables are checked */
@@ -111,8 +111,8 @@ static bool read_value_type(struct decoder *decoder, const struct pb_field *mess
 }
 
 /* Remembers the first broken rule about ids in the order mappings, functions, locations (`rank`). */
-static void check_id(struct decoder *decoder, bool is_new, uint64_t id, unsigned rank, const char *noun, const char *plural,
-                     const char *id_word)
+static void check_id(struct decoder *decoder, bool is_new, uint64_t id, unsigned rank, const char *noun,
+                     const char *plural, const char *id_word)
 {
 	if ((id != 0 && is_new) || decoder->duplicate_rank <= rank)
 		return;
@@ -120,7 +120,8 @@ static void check_id(struct decoder *decoder, bool is_new, uint64_t id, unsigned
 	if (id == 0)
 		error_set(&decoder->duplicate, STATUS_INVALID, "found %s with reserved %s=0", noun, id_word);
 	else
-		error_set(&decoder->duplicate, STATUS_INVALID, "multiple %s with same id: %llu", plural, (unsigned long long)id);
+		error_set(&decoder->duplicate, STATUS_INVALID, "multiple %s with same id: %llu", plural,
+		          (unsigned long long)id);
 }
 
 /* --- tables ---------------------------------------------------------------------------------------------------- */
@@ -179,7 +180,7 @@ static bool read_line(struct decoder *decoder, const struct pb_field *message)
 	uint32_t line_ix = profile_add_lines(decoder->profile, 1);
 	decoder->profile->lines[line_ix] = (struct line){ PROFILE_NONE, (int64_t)v[2], (int64_t)v[3] };
 	decoder->line_function_ids =
-	        xgrow(decoder->line_function_ids, line_ix, &decoder->line_function_capacity, sizeof(uint64_t));
+			xgrow(decoder->line_function_ids, line_ix, &decoder->line_function_capacity, sizeof(uint64_t));
 	decoder->line_function_ids[line_ix] = v[1];
 	return true;
 }
@@ -269,7 +270,8 @@ static bool read_comment(struct decoder *decoder, const struct pb_field *field)
 	while (!packed || reader.at < reader.end) {
 		if (packed && !pb_varint(&reader, &value))
 			return fail(decoder, PB_BAD_VARINT, reader.at);
-		decoder->comments = xgrow(decoder->comments, decoder->comment_count, &decoder->comment_capacity, sizeof(uint64_t));
+		decoder->comments =
+				xgrow(decoder->comments, decoder->comment_count, &decoder->comment_capacity, sizeof(uint64_t));
 		decoder->comments[decoder->comment_count++] = value;
 		if (!packed)
 			break;

@@ -53,7 +53,8 @@ struct tag_filter {
 bool tag_range_parse(struct str text, struct tag_filter *ret_filter);
 
 /* Keeps the samples that `focus` (if set) matches and `ignore` (if set) does not. */
-void profile_filter_samples_by_tag(struct profile *profile, const struct tag_filter *focus, const struct tag_filter *ignore,
-                                   const struct number_units *units, bool *ret_focus_hit, bool *ret_ignore_hit);
+void profile_filter_samples_by_tag(struct profile *profile, const struct tag_filter *focus,
+                                   const struct tag_filter *ignore, const struct number_units *units,
+                                   bool *ret_focus_hit, bool *ret_ignore_hit);
 
 #endif

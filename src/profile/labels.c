@@ -13,7 +13,8 @@ void labels_sort(const struct profile *profile, struct label *labels, uint32_t c
 		struct label moving = labels[i];
 		struct str key = profile_str(profile, moving.key);
 		uint32_t at = i;
-		while (at > 0 && labels[at - 1].key != moving.key && str_compare(profile_str(profile, labels[at - 1].key), key) > 0) {
+		while (at > 0 && labels[at - 1].key != moving.key &&
+		       str_compare(profile_str(profile, labels[at - 1].key), key) > 0) {
 			labels[at] = labels[at - 1];
 			at--;
 		}

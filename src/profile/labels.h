@@ -38,8 +38,8 @@ bool sample_is_diff_base(const struct profile *profile, const struct sample *sam
 
 /* The unit of each number label key of a profile: the first met, or what the key suggests. */
 struct number_unit {
-	uint32_t key;   /* string */
-	uint32_t unit;  /* string, not empty */
+	uint32_t key;      /* string */
+	uint32_t unit;     /* string, not empty */
 	uint32_t *ignored; /* other units met, by name */
 	uint32_t ignored_count;
 };

@@ -118,7 +118,7 @@ static uint64_t function_hash(const void *result, uint32_t function_ix)
 {
 	const struct function *function = &((const struct profile *)result)->functions[function_ix];
 	uint64_t key[3] = { (uint64_t)function->start_line, (uint64_t)function->name << 32 | function->system_name,
-		            function->filename };
+		                function->filename };
 	return XXH3_64bits(key, sizeof(key));
 }
 
@@ -227,7 +227,8 @@ static bool location_equal(const void *context, uint32_t location_ix)
 	const struct profile *result = context;
 	const struct location *a = &result->locations[location_ix], *b = &result->locations[result->location_count - 1];
 	if (a->mapping_ix != b->mapping_ix || a->line_count != b->line_count || a->is_folded != b->is_folded ||
-	    address_in_mapping(result, a) != address_in_mapping(result, b) || key_column(result, a) != key_column(result, b))
+	    address_in_mapping(result, a) != address_in_mapping(result, b) ||
+	    key_column(result, a) != key_column(result, b))
 		return false;
 	const struct line *lines_a = profile_lines(result, a), *lines_b = profile_lines(result, b);
 	for (uint32_t i = 0; i < a->line_count; i++) {
@@ -372,7 +373,8 @@ static void map_sample(struct merger *merger, uint32_t sample_ix)
 
 /* --- whole profiles ----------------------------------------------------------------------------------------------- */
 
-static bool same_type(const struct profile *a, struct value_type type_a, const struct profile *b, struct value_type type_b)
+static bool same_type(const struct profile *a, struct value_type type_a, const struct profile *b,
+                      struct value_type type_b)
 {
 	return str_equal(profile_str(a, type_a.type), profile_str(b, type_b.type)) &&
 	       str_equal(profile_str(a, type_a.unit), profile_str(b, type_b.unit));
@@ -440,7 +442,7 @@ static bool has_comment(const struct profile *profile, uint32_t string_ix)
 static struct value_type copy_type(struct profile *to, const struct profile *from, struct value_type type)
 {
 	return (struct value_type){ profile_intern(to, profile_str(from, type.type)),
-		                    profile_intern(to, profile_str(from, type.unit)) };
+		                        profile_intern(to, profile_str(from, type.unit)) };
 }
 
 static void combine_headers(struct profile *result, struct profile *const profiles[], size_t count)
@@ -510,7 +512,8 @@ static bool has_zero_sample(const struct profile *profile)
 	return false;
 }
 
-enum status profile_merge(struct profile *const profiles[], size_t count, struct profile *ret_profile, struct error *err)
+enum status profile_merge(struct profile *const profiles[], size_t count, struct profile *ret_profile,
+                          struct error *err)
 {
 	enum status status = profile_check_mergeable(profiles, count, err);
 	if (status != STATUS_OK)

@@ -110,8 +110,8 @@ struct profile {
 
 	uint32_t *comments; /* strings */
 	uint32_t comment_count;
-	uint32_t drop_frames; /* string: regular expression */
-	uint32_t keep_frames; /* string: regular expression */
+	uint32_t drop_frames;         /* string: regular expression */
+	uint32_t keep_frames;         /* string: regular expression */
 	uint32_t default_sample_type; /* string: name of a sample type */
 	uint32_t doc_url;             /* string */
 	int64_t time_ns;              /* since 1970, UTC; 0 = unknown */

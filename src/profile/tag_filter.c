@@ -110,7 +110,8 @@ static bool any_label_matches(const struct profile *profile, const struct sample
 	return false;
 }
 
-static bool keyed_label_matches(const struct profile *profile, const struct sample *sample, const struct tag_filter *filter)
+static bool keyed_label_matches(const struct profile *profile, const struct sample *sample,
+                                const struct tag_filter *filter)
 {
 	const struct label *labels = sample_text_labels(profile, sample);
 	for (uint32_t i = 0; i < sample->text_count; i++) {
@@ -124,8 +125,9 @@ static bool keyed_label_matches(const struct profile *profile, const struct samp
 	return false;
 }
 
-static bool tag_filter_matches(const struct profile *profile, const struct sample *sample, const struct tag_filter *filter,
-                               const struct number_units *units, struct buffer *scratch)
+static bool tag_filter_matches(const struct profile *profile, const struct sample *sample,
+                               const struct tag_filter *filter, const struct number_units *units,
+                               struct buffer *scratch)
 {
 	if (filter->is_range)
 		return range_matches(profile, sample, filter, units);
@@ -138,8 +140,9 @@ static bool tag_filter_matches(const struct profile *profile, const struct sampl
 	return true;
 }
 
-void profile_filter_samples_by_tag(struct profile *profile, const struct tag_filter *focus, const struct tag_filter *ignore,
-                                   const struct number_units *units, bool *ret_focus_hit, bool *ret_ignore_hit)
+void profile_filter_samples_by_tag(struct profile *profile, const struct tag_filter *focus,
+                                   const struct tag_filter *ignore, const struct number_units *units,
+                                   bool *ret_focus_hit, bool *ret_ignore_hit)
 {
 	struct buffer scratch;
 	buffer_init(&scratch, BUFFER_UNLIMITED);

@@ -79,8 +79,8 @@ static bool make_frame(struct frame_maker *maker, const struct sample *sample, u
 }
 
 /* The last key stands nearest the leaf, among roots and among leaves. */
-static uint32_t make_frames(struct frame_maker *maker, const struct sample *sample, const uint32_t *keys, uint32_t count,
-                            uint32_t *to, bool *hit)
+static uint32_t make_frames(struct frame_maker *maker, const struct sample *sample, const uint32_t *keys,
+                            uint32_t count, uint32_t *to, bool *hit)
 {
 	for (uint32_t i = 0; i < count; i++)
 		*hit |= make_frame(maker, sample, keys[count - 1 - i], &to[i]);
@@ -113,7 +113,8 @@ void profile_add_tag_frames(struct profile *profile, const struct str *roots, ui
 	}
 	id_map_init(&maker.locations, 0);
 	buffer_init(&maker.name, BUFFER_UNLIMITED);
-	uint32_t *root_keys = intern_keys(profile, roots, root_count), *leaf_keys = intern_keys(profile, leaves, leaf_count);
+	uint32_t *root_keys = intern_keys(profile, roots, root_count),
+			 *leaf_keys = intern_keys(profile, leaves, leaf_count);
 	uint32_t *old_stacks = profile->sample_locations;
 	profile->sample_locations = NULL;
 	profile->sample_location_count = profile->sample_location_capacity = 0;

@@ -23,30 +23,22 @@ struct unit_family {
 static const struct unit_entry memory_units[] = {
 	{ "B", { "b", "byte" }, 1 },
 	{ "kB", { "kb", "kbyte", "kilobyte" }, KIB },
-	{ "MB", { "mb", "mbyte", "megabyte" }, KIB * KIB },
-	{ "GB", { "gb", "gbyte", "gigabyte" }, KIB * KIB * KIB },
-	{ "TB", { "tb", "tbyte", "terabyte" }, KIB * KIB * KIB * KIB },
-	{ "PB", { "pb", "pbyte", "petabyte" }, KIB * KIB * KIB * KIB * KIB },
+	{ "MB", { "mb", "mbyte", "megabyte" }, KIB *KIB },
+	{ "GB", { "gb", "gbyte", "gigabyte" }, KIB *KIB *KIB },
+	{ "TB", { "tb", "tbyte", "terabyte" }, KIB *KIB *KIB *KIB },
+	{ "PB", { "pb", "pbyte", "petabyte" }, KIB *KIB *KIB *KIB *KIB },
 };
 
 static const struct unit_entry time_units[] = {
-	{ "ns", { "ns", "nanosecond" }, 1 },
-	{ "us", { "\xCE\xBCs", "us", "microsecond" }, 1e3 },
-	{ "ms", { "ms", "millisecond" }, 1e6 },
-	{ "s", { "s", "sec", "second" }, 1e9 },
+	{ "ns", { "ns", "nanosecond" }, 1 },    { "us", { "\xCE\xBCs", "us", "microsecond" }, 1e3 },
+	{ "ms", { "ms", "millisecond" }, 1e6 }, { "s", { "s", "sec", "second" }, 1e9 },
 	{ "hrs", { "hour", "hr" }, 3600e9 },
 };
 
 static const struct unit_entry gcu_units[] = {
-	{ "n*GCU", { "nanogcu" }, 1e-9 },
-	{ "u*GCU", { "microgcu" }, 1e-6 },
-	{ "m*GCU", { "milligcu" }, 1e-3 },
-	{ "GCU", { "gcu" }, 1 },
-	{ "k*GCU", { "kilogcu" }, 1e3 },
-	{ "M*GCU", { "megagcu" }, 1e6 },
-	{ "G*GCU", { "gigagcu" }, 1e9 },
-	{ "T*GCU", { "teragcu" }, 1e12 },
-	{ "P*GCU", { "petagcu" }, 1e15 },
+	{ "n*GCU", { "nanogcu" }, 1e-9 }, { "u*GCU", { "microgcu" }, 1e-6 }, { "m*GCU", { "milligcu" }, 1e-3 },
+	{ "GCU", { "gcu" }, 1 },          { "k*GCU", { "kilogcu" }, 1e3 },   { "M*GCU", { "megagcu" }, 1e6 },
+	{ "G*GCU", { "gigagcu" }, 1e9 },  { "T*GCU", { "teragcu" }, 1e12 },  { "P*GCU", { "petagcu" }, 1e15 },
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

@@ -37,8 +37,8 @@ static void sort_texts(struct label_lines *lines)
 	}
 }
 
-void label_lines_make(struct label_lines *lines, const struct profile *profile, const struct label *labels, uint32_t count,
-                      label_run_writer writer, const void *context)
+void label_lines_make(struct label_lines *lines, const struct profile *profile, const struct label *labels,
+                      uint32_t count, label_run_writer writer, const void *context)
 {
 	buffer_clear(&lines->bytes);
 	lines->count = 0;

@@ -10,7 +10,7 @@ struct label_lines {
 	struct buffer bytes;
 	struct {
 		size_t start, end;
-	} *texts;
+	} * texts;
 	size_t count, capacity;
 	struct label *sorted; /* scratch: labels of one sample by key */
 	size_t sorted_capacity;
@@ -24,8 +24,8 @@ typedef void (*label_run_writer)(const void *context, const struct label *labels
                                  struct buffer *to);
 
 /* Makes one text for each key among the labels. */
-void label_lines_make(struct label_lines *lines, const struct profile *profile, const struct label *labels, uint32_t count,
-                      label_run_writer writer, const void *context);
+void label_lines_make(struct label_lines *lines, const struct profile *profile, const struct label *labels,
+                      uint32_t count, label_run_writer writer, const void *context);
 /* The i-th text in bytewise order. */
 struct str label_lines_get(const struct label_lines *lines, size_t i);
 

@@ -35,7 +35,8 @@ static uint32_t find_or_add_function(struct profile *result, const struct functi
 {
 	for (uint32_t i = 0; i < result->function_count; i++) {
 		const struct function *known = &result->functions[i];
-		if (known->name == wanted->name && known->filename == wanted->filename && known->start_line == wanted->start_line)
+		if (known->name == wanted->name && known->filename == wanted->filename &&
+		    known->start_line == wanted->start_line)
 			return i;
 	}
 	struct function *function = profile_add_function(result);

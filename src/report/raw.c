@@ -62,13 +62,13 @@ static void put_header(const struct report *report, struct out *out)
 	for (uint32_t k = 0; k < profile->sample_type_count; k++) {
 		struct value_type type = profile->sample_types[k];
 		out_printf(out, "%s%.*s/%.*s%s", k ? " " : "", STR_ARG(profile_str(profile, type.type)),
-		           STR_ARG(profile_str(profile, type.unit)),
-		           type.type == profile->default_sample_type ? "[dflt]" : "");
+		           STR_ARG(profile_str(profile, type.unit)), type.type == profile->default_sample_type ? "[dflt]" : "");
 	}
 	out_char(out, '\n');
 }
 
-static void write_text_run(const void *context, const struct label *labels, uint32_t start, uint32_t end, struct buffer *to)
+static void write_text_run(const void *context, const struct label *labels, uint32_t start, uint32_t end,
+                           struct buffer *to)
 {
 	const struct profile *profile = context;
 	buffer_append_str(to, profile_str(profile, labels[start].key));
@@ -179,10 +179,11 @@ static void put_location(const struct profile *profile, struct out *out, const s
 static void put_mapping(const struct profile *profile, struct out *out, const struct mapping *mapping)
 {
 	out_printf(out, "%llu: 0x%llx/0x%llx/0x%llx %.*s %.*s %s%s%s%s\n", (unsigned long long)mapping->id,
-	           (unsigned long long)mapping->start, (unsigned long long)mapping->limit, (unsigned long long)mapping->offset,
-	           STR_ARG(profile_str(profile, mapping->file)), STR_ARG(profile_str(profile, mapping->build_id)),
-	           mapping->has_functions ? "[FN]" : "", mapping->has_filenames ? "[FL]" : "",
-	           mapping->has_line_numbers ? "[LN]" : "", mapping->has_inline_frames ? "[IN]" : "");
+	           (unsigned long long)mapping->start, (unsigned long long)mapping->limit,
+	           (unsigned long long)mapping->offset, STR_ARG(profile_str(profile, mapping->file)),
+	           STR_ARG(profile_str(profile, mapping->build_id)), mapping->has_functions ? "[FN]" : "",
+	           mapping->has_filenames ? "[FL]" : "", mapping->has_line_numbers ? "[LN]" : "",
+	           mapping->has_inline_frames ? "[IN]" : "");
 }
 
 enum status report_raw(struct report *report, struct out *out, struct error *err)

@@ -35,7 +35,7 @@ struct report_options {
 	double ratio;        /* values are multiplied by it: 1/divide_by */
 	int64_t node_count;  /* 0 = no limit */
 	double node_fraction, edge_fraction;
-	struct str output_unit; /* "minimum", "auto" or a unit */
+	struct str output_unit;           /* "minimum", "auto" or a unit */
 	const struct str *active_filters; /* "focus=main" */
 	size_t active_filter_count;
 	const struct number_units *number_units;

@@ -43,7 +43,8 @@ static void append_key(const struct report *report, uint32_t key, struct buffer 
 	buffer_append_text(to, ": ");
 }
 
-static void write_text_run(const void *context, const struct label *labels, uint32_t start, uint32_t end, struct buffer *to)
+static void write_text_run(const void *context, const struct label *labels, uint32_t start, uint32_t end,
+                           struct buffer *to)
 {
 	const struct report *report = context;
 	append_key(report, labels[start].key, to);
@@ -69,7 +70,8 @@ static void write_number_run(const void *context, const struct label *labels, ui
 	buffer_append_char(to, '\n');
 }
 
-static void put_labels(const struct report *report, struct out *out, const struct sample *sample, struct label_lines *lines)
+static void put_labels(const struct report *report, struct out *out, const struct sample *sample,
+                       struct label_lines *lines)
 {
 	label_lines_make(lines, report->profile, sample_text_labels(report->profile, sample), sample->text_count,
 	                 write_text_run, report);
