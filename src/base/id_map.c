@@ -2,6 +2,7 @@
 #include "base/id_map.h"
 
 #include <stdlib.h>
+#include <sys/random.h>
 
 #include "base/xalloc.h"
 
@@ -17,6 +18,13 @@ void id_map_init(struct id_map *map, uint32_t expected)
 	map->dense = xcalloc(map->dense_size, sizeof(*map->dense));
 }
 
+/* Where the kernel gives no random bytes, the seed is 0 and only hostile files are slow. */
+static uint64_t random_seed(void)
+{
+	uint64_t seed = 0;
+	return getrandom(&seed, sizeof(seed), GRND_NONBLOCK) == (ssize_t)sizeof(seed) ? seed : 0;
+}
+
 void id_map_release(struct id_map *map)
 {
 	free(map->dense);
@@ -26,8 +34,10 @@ void id_map_release(struct id_map *map)
 
 static struct id_map_slot *slot_of(const struct id_map *map, uint64_t id)
 {
-	/* Fibonacci hashing: ids are often addresses or counters, whose low bits say little. */
-	uint64_t at = (id * 0x9E3779B97F4A7C15u) >> 32;
+	/* Ids are often addresses or counters, whose low bits say little; a hostile file's may be chosen to collide. */
+	uint64_t at = id ^ map->seed;
+	at = (at ^ at >> 32) * 0x9E3779B97F4A7C15u;
+	at = (at ^ at >> 29) * 0xBF58476D1CE4E5B9u >> 32;
 	for (;; at++) {
 		struct id_map_slot *slot = &map->sparse[at & map->sparse_mask];
 		if (slot->index_plus_1 == 0 || slot->id == id)
@@ -40,6 +50,8 @@ static void sparse_grow(struct id_map *map)
 	struct id_map_slot *old = map->sparse;
 	uint32_t old_size = old ? map->sparse_mask + 1 : 0;
 	uint32_t size = old ? old_size * 2 : 64;
+	if (!old)
+		map->seed = random_seed();
 	map->sparse = xcalloc(size, sizeof(*map->sparse));
 	map->sparse_mask = size - 1;
 	for (uint32_t i = 0; i < old_size; i++) {

@@ -13,6 +13,7 @@ struct id_map {
 	uint32_t *dense; /* index + 1 by id; 0 = absent */
 	uint64_t dense_size;
 	struct id_map_slot *sparse;
+	uint64_t seed; /* of the hash */
 	uint32_t sparse_mask;
 	uint32_t sparse_count;
 };

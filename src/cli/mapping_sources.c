@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/xalloc.h"
-#include "graph/path.h"
+#include "base/path.h"
 #include "symbolize/symbolize.h"
 
 void mapping_sources_release(struct mapping_sources *sources)

@@ -1,7 +1,7 @@
 /* source_files.c - looking for source files.
  *
  * A relative name is tried in each directory of the search path and in all their parents; an absolute one must exist. The
- * name is trimmed first (graph/path.h), so that a path of the build machine can be found on this one.
+ * name is trimmed first (base/path.h), so that a path of the build machine can be found on this one.
  */
 #include "cli/source_files.h"
 
@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 #include "base/buffer.h"
+#include "base/path.h"
 #include "base/xalloc.h"
-#include "graph/path.h"
 
 /* No source file of anybody is larger; a profile may name any file. */
 #define SOURCE_CEILING ((size_t)256 * 1024 * 1024)
@@ -50,14 +50,9 @@ void source_files_release(struct source_files *files)
 static int open_upwards(struct str directory, struct str path)
 {
 	for (;;) {
-		struct buffer joined, clean;
-		buffer_init(&joined, BUFFER_UNLIMITED);
-		buffer_init(&clean, BUFFER_UNLIMITED);
-		buffer_printf(&joined, "%.*s/%.*s", STR_ARG(directory), STR_ARG(path));
-		path_clean(directory.length ? buffer_str(&joined) : path, &clean);
-		int fd = open(buffer_text(&clean), O_RDONLY | O_CLOEXEC);
-		buffer_release(&joined);
-		buffer_release(&clean);
+		char *file = path_join((struct str[]){ directory, path }, 2);
+		int fd = open(file, O_RDONLY | O_CLOEXEC);
+		free(file);
 		if (fd >= 0)
 			return fd;
 		while (directory.length > 1 && directory.data[directory.length - 1] == '/')

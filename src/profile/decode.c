@@ -64,7 +64,9 @@ struct decoder {
 	unsigned duplicate_rank;
 	enum pb_result trouble;
 	const uint8_t *trouble_at;
-	bool concatenated, bad_first_string;
+	bool bad_first_string;
+	const uint8_t
+			*second_profile_at; /* a second time stamp, which tells of profiles glued together; NULL if there is none */
 };
 
 /* --- pieces ---------------------------------------------------------------------------------------------------- */
@@ -224,6 +226,7 @@ static bool read_location(struct decoder *decoder, const struct pb_field *messag
 
 static bool count_fields(struct decoder *decoder)
 {
+	bool has_time = false;
 	struct pb_reader reader = pb_reader_of((const uint8_t *)decoder->bytes.data, decoder->bytes.length);
 	struct pb_field field;
 	enum pb_result result;
@@ -233,6 +236,11 @@ static bool count_fields(struct decoder *decoder)
 		decoder->counts[field.number]++;
 		if (field.number == FIELD_STRING && field.wire_type == PB_BYTES && decoder->counts[FIELD_STRING] == 1)
 			decoder->bad_first_string = field.length != 0;
+		if (field.number == FIELD_TIME && field.wire_type == PB_VARINT) {
+			if (has_time && !decoder->second_profile_at)
+				decoder->second_profile_at = field.data;
+			has_time = has_time || field.value != 0;
+		}
 	}
 	if (decoder->counts[0] > 0)
 		return fail(decoder, PB_BAD_NUMBER, reader.at); /* no encoder writes one: a block of zeros, say */
@@ -282,10 +290,8 @@ static bool read_comment(struct decoder *decoder, const struct pb_field *field)
 static bool read_header_scalar(struct decoder *decoder, const struct pb_field *field)
 {
 	struct profile *profile = decoder->profile;
-	if (field->number == FIELD_TIME && profile->time_ns != 0) {
-		decoder->concatenated = true;
-		return false;
-	}
+	if (field->data == decoder->second_profile_at)
+		return fail(decoder, PB_OK, field->data);
 	if (field->wire_type != PB_VARINT)
 		return fail(decoder, PB_TYPE_MISMATCH, field->data);
 	switch (field->number) {
@@ -574,7 +580,8 @@ enum status profile_check(const struct profile *profile, struct error *err)
 
 static enum status decode_failure(struct decoder *decoder)
 {
-	if (decoder->concatenated)
+	/* Whatever else is wrong behind the place where the second profile begins. */
+	if (decoder->second_profile_at && (!decoder->trouble_at || decoder->second_profile_at <= decoder->trouble_at))
 		return error_set(decoder->err, STATUS_UNSUPPORTED, "concatenated profiles detected");
 	if (decoder->bad_first_string)
 		return error_set(decoder->err, STATUS_FORMAT, "string_table[0] must be ''");

@@ -4,7 +4,7 @@
 #include <time.h>
 
 #include "base/buffer.h"
-#include "graph/path.h"
+#include "base/path.h"
 #include "report/common.h"
 
 /* --- total -------------------------------------------------------------------------------------------------------- */

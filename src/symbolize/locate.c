@@ -8,56 +8,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/path.h"
 #include "base/xalloc.h"
 #include "symbolize/elf_file.h"
 #include "symbolize/notice.h"
 
 /* --- paths --------------------------------------------------------------------------------------------------------- */
 
-/* Appends one part of a path; ".." takes the last one back, as far as there is one. */
-static void append_part(struct buffer *path, struct str part)
-{
-	if (part.length == 0 || str_equal(part, STR_LITERAL(".")))
-		return;
-	if (str_equal(part, STR_LITERAL(".."))) {
-		struct str so_far = buffer_str(path);
-		const char *slash = memrchr(so_far.data, '/', so_far.length);
-		struct str last = slash ? str_from(so_far, (size_t)(slash - so_far.data) + 1) : so_far;
-		if (last.length && !str_equal(last, part)) {
-			path->length = slash ? (size_t)(slash - so_far.data) + (slash == so_far.data) : 0;
-			return;
-		}
-		if (last.length == 0 && slash)
-			return;
-	}
-	if (path->length && path->data[path->length - 1] != '/')
-		buffer_append_char(path, '/');
-	buffer_append_str(path, part);
-}
-
-static void append_path(struct buffer *path, struct str text)
-{
-	if (path->length == 0 && text.length && text.data[0] == '/')
-		buffer_append_char(path, '/');
-	while (text.length) {
-		const char *slash = memchr(text.data, '/', text.length);
-		struct str part = { text.data, slash ? (size_t)(slash - text.data) : text.length };
-		append_part(path, part);
-		text = str_from(text, part.length + (slash != NULL));
-	}
-}
-
-/* The paths joined, and as short as can be without looking at the disk. The caller frees it. */
 static char *join(struct str a, struct str b, struct str c)
 {
-	struct buffer path;
-	buffer_init(&path, BUFFER_UNLIMITED);
-	append_path(&path, a);
-	append_path(&path, b);
-	append_path(&path, c);
-	if (path.length == 0)
-		buffer_append_char(&path, '.');
-	return buffer_take(&path, NULL);
+	return path_join((struct str[]){ a, b, c }, 3);
 }
 
 static struct str directory_of(struct str path)

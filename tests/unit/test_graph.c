@@ -2,6 +2,7 @@
 #include "make_profile.h"
 
 #include "graph/graph.h"
+#include "base/path.h"
 #include "graph/path.h"
 
 /* The shown nodes as "NAME FLAT CUM" and, once they are built, their outgoing edges as " > NAME WEIGHT", heaviest first. */
