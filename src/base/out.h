@@ -45,6 +45,19 @@ static inline void out_bytes(struct out *out, const char *bytes, size_t length)
 	out->used += length;
 }
 
+/* Room for `length` bytes (at most OUT_BLOCK), to be written in place and claimed as far as they were. */
+static inline char *out_room(struct out *out, size_t length)
+{
+	if (__builtin_expect(length > OUT_BLOCK - out->used, 0))
+		out_flush(out);
+	return out->block + out->used;
+}
+
+static inline void out_claim(struct out *out, size_t length)
+{
+	out->used += length;
+}
+
 static inline void out_str(struct out *out, struct str text)
 {
 	out_bytes(out, text.data, text.length);

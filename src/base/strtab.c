@@ -17,13 +17,17 @@ static void slots_alloc(struct strtab *table, uint32_t expected)
 	table->slot_mask = count - 1;
 }
 
-/* The slot that holds the string, or the empty one where it belongs. */
-static uint32_t *slot_of(const struct strtab *table, struct str text)
+static uint32_t hash_of(struct str text)
 {
-	uint32_t at = (uint32_t)XXH3_64bits(text.data, text.length);
-	for (;; at++) {
-		uint32_t *slot = &table->slots[at & table->slot_mask];
-		if (*slot == 0 || str_equal(table->strings[*slot - 1], text))
+	return (uint32_t)XXH3_64bits(text.data, text.length);
+}
+
+/* The slot that holds the string, or the empty one where it belongs. */
+static struct strtab_slot *slot_of(const struct strtab *table, struct str text, uint32_t hash)
+{
+	for (uint32_t at = hash;; at++) {
+		struct strtab_slot *slot = &table->slots[at & table->slot_mask];
+		if (slot->index_plus_1 == 0 || (slot->hash == hash && str_equal(table->strings[slot->index_plus_1 - 1], text)))
 			return slot;
 	}
 }
@@ -56,23 +60,32 @@ void strtab_copy(struct strtab *table, const struct strtab *from)
 
 static void slots_grow(struct strtab *table)
 {
-	free(table->slots);
+	struct strtab_slot *old = table->slots;
+	uint32_t old_mask = table->slot_mask;
 	slots_alloc(table, table->count * 2);
-	for (uint32_t i = 0; i < table->count; i++)
-		*slot_of(table, table->strings[i]) = i + 1;
+	for (uint32_t i = 0; i <= old_mask; i++) {
+		if (!old[i].index_plus_1)
+			continue;
+		uint32_t at = old[i].hash & table->slot_mask;
+		while (table->slots[at].index_plus_1)
+			at = (at + 1) & table->slot_mask;
+		table->slots[at] = old[i];
+	}
+	free(old);
 }
 
 uint32_t strtab_add(struct strtab *table, struct arena *arena, struct str text)
 {
-	uint32_t *slot = slot_of(table, text);
-	if (*slot)
-		return *slot - 1;
+	uint32_t hash = hash_of(text);
+	struct strtab_slot *slot = slot_of(table, text, hash);
+	if (slot->index_plus_1)
+		return slot->index_plus_1 - 1;
 	if (table->count == table->capacity) {
 		table->capacity *= 2;
 		table->strings = xreallocarray(table->strings, table->capacity, sizeof(*table->strings));
 	}
 	table->strings[table->count] = arena ? arena_copy(arena, text) : text;
-	*slot = ++table->count;
+	*slot = (struct strtab_slot){ ++table->count, hash };
 	if (table->count > table->slot_mask / 2)
 		slots_grow(table);
 	return table->count - 1;
@@ -80,5 +93,5 @@ uint32_t strtab_add(struct strtab *table, struct arena *arena, struct str text)
 
 uint32_t strtab_find(const struct strtab *table, struct str text)
 {
-	return *slot_of(table, text) - 1;
+	return slot_of(table, text, hash_of(text))->index_plus_1 - 1;
 }

@@ -11,11 +11,16 @@
 #include "base/arena.h"
 #include "base/str.h"
 
+struct strtab_slot {
+	uint32_t index_plus_1; /* 0 = empty */
+	uint32_t hash;         /* compared before the strings are */
+};
+
 struct strtab {
 	struct str *strings; /* malloc'ed; the bytes belong to an arena or to the caller */
 	uint32_t count;
 	uint32_t capacity;
-	uint32_t *slots; /* open addressing: index + 1, 0 = empty */
+	struct strtab_slot *slots; /* open addressing */
 	uint32_t slot_mask;
 };
 

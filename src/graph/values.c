@@ -10,7 +10,7 @@
 
 /* The part of a node that the pass touches, packed for the cache. */
 struct tally {
-	int64_t cum;
+	int64_t cum, flat;
 	uint32_t last_sample;
 };
 
@@ -47,9 +47,10 @@ static void count_sample(struct pass *pass, const struct sample *sample, int64_t
 	}
 	if (sample->location_count) {
 		uint32_t unused;
-		struct node *leaf = &graph->nodes[*graph_location_nodes(graph, stack[0], &unused)];
-		leaf->flat = int64_add(leaf->flat, value);
-		leaf->flat_divisor = int64_add(leaf->flat_divisor, divisor);
+		uint32_t leaf = *graph_location_nodes(graph, stack[0], &unused);
+		pass->tallies[leaf].flat = int64_add(pass->tallies[leaf].flat, value);
+		if (pass->cum_divisors)
+			graph->nodes[leaf].flat_divisor = int64_add(graph->nodes[leaf].flat_divisor, divisor);
 	}
 }
 
@@ -67,6 +68,7 @@ static void sum_values(struct graph *graph)
 	}
 	for (uint32_t i = 0; i < graph->node_count; i++) {
 		graph->nodes[i].cum = pass.tallies[i].cum;
+		graph->nodes[i].flat = pass.tallies[i].flat;
 		graph->nodes[i].cum_divisor = pass.cum_divisors ? pass.cum_divisors[i] : 0;
 	}
 	free(pass.tallies);

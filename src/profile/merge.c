@@ -20,17 +20,20 @@
 
 /* --- a hash index over one array of the result --------------------------------------------------------------------- */
 
+struct index_slot {
+	uint32_t entity_plus_1; /* 0 = empty */
+	uint32_t hash;          /* compared before the entity is */
+};
+
 struct index {
-	uint32_t *slots; /* entity index + 1; 0 = empty */
-	uint32_t *tags;  /* upper half of the hash, compared before the entity is */
+	struct index_slot *slots;
 	uint32_t mask;
 	uint32_t count;
 };
 
 static void index_alloc(struct index *index, uint32_t size)
 {
-	index->slots = xcalloc(size, sizeof(uint32_t));
-	index->tags = xreallocarray(NULL, size, sizeof(uint32_t));
+	index->slots = xcalloc(size, sizeof(*index->slots));
 	index->mask = size - 1;
 }
 
@@ -46,53 +49,63 @@ static void index_init(struct index *index, uint32_t expected)
 static void index_release(struct index *index)
 {
 	free(index->slots);
-	free(index->tags);
 }
 
-typedef bool (*index_equal)(const void *context, uint32_t entity_ix);
-
-/* The entity that `equal` accepts among those with this hash, or PROFILE_NONE; then *ret_slot is where it belongs. */
-static uint32_t index_find(const struct index *index, uint64_t hash, index_equal equal, const void *context,
-                           uint32_t *ret_slot)
+/* A table is larger than the caches: this asks for the slot some work before it is looked at. */
+static inline void index_prefetch(const struct index *index, uint32_t hash)
 {
-	uint32_t tag = (uint32_t)(hash >> 32), at = (uint32_t)hash & index->mask;
-	while (index->slots[at]) {
-		if (index->tags[at] == tag && equal(context, index->slots[at] - 1))
-			return index->slots[at] - 1;
-		at = (at + 1) & index->mask;
+	__builtin_prefetch(&index->slots[hash & index->mask]);
+}
+
+typedef bool (*index_equal)(const struct profile *result, uint32_t entity_ix, uint32_t candidate_ix);
+
+/* The entity that `equal` finds equal to the candidate among those with its hash, or PROFILE_NONE; then *ret_slot is where
+ * the candidate belongs. */
+static inline uint32_t index_find(const struct index *index, uint32_t hash, index_equal equal,
+                                  const struct profile *result, uint32_t candidate_ix, uint32_t *ret_slot)
+{
+	uint32_t at = hash & index->mask;
+	for (; index->slots[at].entity_plus_1; at = (at + 1) & index->mask) {
+		const struct index_slot *slot = &index->slots[at];
+		if (slot->hash == hash && equal(result, slot->entity_plus_1 - 1, candidate_ix))
+			return slot->entity_plus_1 - 1;
 	}
 	*ret_slot = at;
 	return PROFILE_NONE;
 }
 
-/* Doubles the table. Slots keep only half of each hash, so the position is recomputed from `rehash`. */
-static void index_grow(struct index *index, uint64_t (*rehash)(const void *, uint32_t), const void *context)
+static void index_grow(struct index *index)
 {
 	struct index old = *index;
 	index_alloc(index, (old.mask + 1) * 2);
 	for (uint32_t i = 0; i <= old.mask; i++) {
-		if (!old.slots[i])
+		if (!old.slots[i].entity_plus_1)
 			continue;
-		uint64_t hash = rehash(context, old.slots[i] - 1);
-		uint32_t at = (uint32_t)hash & index->mask;
-		while (index->slots[at])
+		uint32_t at = old.slots[i].hash & index->mask;
+		while (index->slots[at].entity_plus_1)
 			at = (at + 1) & index->mask;
 		index->slots[at] = old.slots[i];
-		index->tags[at] = (uint32_t)(hash >> 32);
 	}
 	index_release(&old);
 }
 
-static void index_put(struct index *index, uint32_t slot, uint64_t hash, uint32_t entity_ix,
-                      uint64_t (*rehash)(const void *, uint32_t), const void *context)
+static void index_put(struct index *index, uint32_t slot, uint32_t hash, uint32_t entity_ix)
 {
-	index->slots[slot] = entity_ix + 1;
-	index->tags[slot] = (uint32_t)(hash >> 32);
+	index->slots[slot] = (struct index_slot){ entity_ix + 1, hash };
 	if (++index->count > index->mask / 2)
-		index_grow(index, rehash, context);
+		index_grow(index);
 }
 
 /* --- the merger --------------------------------------------------------------------------------------------------- */
+
+/* Samples are mapped in batches of so many, in steps: what one step looks up, the step before has asked for. */
+#define BATCH 32
+
+/* An entity at the end of the result's array, which goes again if it is not new. */
+struct candidate {
+	uint32_t source_ix;
+	uint32_t hash;
+};
 
 struct merger {
 	struct profile *result;
@@ -102,6 +115,12 @@ struct merger {
 	const struct profile *source;
 	uint32_t *string_map, *function_map, *location_map, *mapping_map;
 	uint64_t *mapping_shift; /* added to addresses: merged start - source start */
+
+	/* Of the batch at hand. */
+	uint32_t batch[BATCH]; /* samples of the source */
+	uint32_t batch_count;
+	struct candidate *candidates; /* locations that were not met before */
+	size_t candidate_count, candidate_capacity;
 };
 
 static uint32_t map_string(struct merger *merger, uint32_t string_ix)
@@ -114,18 +133,16 @@ static uint32_t map_string(struct merger *merger, uint32_t string_ix)
 
 /* Functions. */
 
-static uint64_t function_hash(const void *result, uint32_t function_ix)
+static uint32_t function_hash(const struct function *function)
 {
-	const struct function *function = &((const struct profile *)result)->functions[function_ix];
 	uint64_t key[3] = { (uint64_t)function->start_line, (uint64_t)function->name << 32 | function->system_name,
 		                function->filename };
-	return XXH3_64bits(key, sizeof(key));
+	return (uint32_t)XXH3_64bits(key, sizeof(key));
 }
 
-static bool function_equal(const void *context, uint32_t function_ix)
+static bool function_equal(const struct profile *result, uint32_t function_ix, uint32_t candidate_ix)
 {
-	const struct profile *result = context;
-	const struct function *a = &result->functions[function_ix], *b = &result->functions[result->function_count - 1];
+	const struct function *a = &result->functions[function_ix], *b = &result->functions[candidate_ix];
 	return a->name == b->name && a->system_name == b->system_name && a->filename == b->filename &&
 	       a->start_line == b->start_line;
 }
@@ -146,12 +163,12 @@ static uint32_t map_function(struct merger *merger, uint32_t function_ix)
 		.filename = map_string(merger, source->filename),
 	};
 	uint32_t slot, added = result->function_count - 1;
-	uint64_t hash = function_hash(result, added);
-	uint32_t found = index_find(&merger->functions, hash, function_equal, result, &slot);
+	uint32_t hash = function_hash(function);
+	uint32_t found = index_find(&merger->functions, hash, function_equal, result, added, &slot);
 	if (found != PROFILE_NONE) {
 		result->function_count--;
 	} else {
-		index_put(&merger->functions, slot, hash, added, function_hash, result);
+		index_put(&merger->functions, slot, hash, added);
 		found = added;
 	}
 	return merger->function_map[function_ix] = found;
@@ -209,23 +226,24 @@ static int64_t key_column(const struct profile *profile, const struct location *
 	return location->line_count ? profile_lines(profile, location)[location->line_count - 1].column : 0;
 }
 
-static uint64_t location_hash(const void *context, uint32_t location_ix)
+static inline uint64_t mixed(uint64_t hash, uint64_t value)
 {
-	const struct profile *result = context;
-	const struct location *location = &result->locations[location_ix];
-	uint64_t hash = address_in_mapping(result, location) * 0x9E3779B97F4A7C15u + location->mapping_ix;
-	const struct line *lines = profile_lines(result, location);
-	for (uint32_t i = 0; i < location->line_count; i++) {
-		uint64_t key[3] = { hash, lines[i].function_ix, (uint64_t)lines[i].line };
-		hash = XXH3_64bits(key, sizeof(key));
-	}
-	return XXH3_64bits(&hash, sizeof(hash));
+	hash = (hash ^ value) * 0x9E3779B97F4A7C15u;
+	return hash ^ hash >> 32;
 }
 
-static bool location_equal(const void *context, uint32_t location_ix)
+static uint32_t location_hash(const struct profile *result, const struct location *location)
 {
-	const struct profile *result = context;
-	const struct location *a = &result->locations[location_ix], *b = &result->locations[result->location_count - 1];
+	uint64_t hash = mixed(location->mapping_ix, address_in_mapping(result, location));
+	const struct line *lines = profile_lines(result, location);
+	for (uint32_t i = 0; i < location->line_count; i++)
+		hash = mixed(mixed(hash, lines[i].function_ix), (uint64_t)lines[i].line);
+	return (uint32_t)hash;
+}
+
+static bool location_equal(const struct profile *result, uint32_t location_ix, uint32_t candidate_ix)
+{
+	const struct location *a = &result->locations[location_ix], *b = &result->locations[candidate_ix];
 	if (a->mapping_ix != b->mapping_ix || a->line_count != b->line_count || a->is_folded != b->is_folded ||
 	    address_in_mapping(result, a) != address_in_mapping(result, b) ||
 	    key_column(result, a) != key_column(result, b))
@@ -260,46 +278,81 @@ static void add_mapped_location(struct merger *merger, const struct location *so
 	};
 }
 
-static uint32_t map_new_location(struct merger *merger, uint32_t location_ix)
+/* Keeps the candidate that stands at `added` if it is new, as the next location. */
+static uint32_t settle_location(struct merger *merger, uint32_t added, uint32_t hash)
 {
 	struct profile *result = merger->result;
-	add_mapped_location(merger, &merger->source->locations[location_ix]);
-	uint32_t slot, added = result->location_count - 1;
-	uint64_t hash = location_hash(result, added);
-	uint32_t found = index_find(&merger->locations, hash, location_equal, result, &slot);
-	if (found != PROFILE_NONE) {
-		result->line_count = result->locations[added].line_start;
-		result->location_count--;
-	} else {
-		index_put(&merger->locations, slot, hash, added, location_hash, result);
-		found = added;
+	uint32_t slot, found = index_find(&merger->locations, hash, location_equal, result, added, &slot);
+	if (found != PROFILE_NONE)
+		return found;
+	uint32_t settled = result->location_count++;
+	struct location *location = &result->locations[settled];
+	if (added != settled) {
+		*location = result->locations[added];
+		if (location->line_count)
+			memmove(result->lines + result->line_count, profile_lines(result, location),
+			        location->line_count * sizeof(*result->lines));
+		location->line_start = result->line_count;
+		location->id = (uint64_t)settled + 1;
 	}
-	return merger->location_map[location_ix] = found;
+	result->line_count += location->line_count;
+	index_put(&merger->locations, slot, hash, settled);
+	return settled;
 }
 
-static inline uint32_t map_location(struct merger *merger, uint32_t location_ix)
+/* The locations of the batch that were not met before, in the order of their first use. */
+static void collect_new_locations(struct merger *merger)
 {
-	uint32_t mapped = merger->location_map[location_ix];
-	return mapped != PROFILE_NONE ? mapped : map_new_location(merger, location_ix);
+	merger->candidate_count = 0;
+	for (uint32_t i = 0; i < merger->batch_count; i++) {
+		const struct sample *sample = &merger->source->samples[merger->batch[i]];
+		const uint32_t *stack = profile_stack(merger->source, sample);
+		for (uint32_t k = 0; k < sample->location_count; k++) {
+			if (merger->location_map[stack[k]] != PROFILE_NONE)
+				continue;
+			merger->location_map[stack[k]] = 0; /* until it is settled */
+			__builtin_prefetch(&merger->source->locations[stack[k]]);
+			merger->candidates = xgrow(merger->candidates, merger->candidate_count, &merger->candidate_capacity,
+			                           sizeof(*merger->candidates));
+			merger->candidates[merger->candidate_count++].source_ix = stack[k];
+		}
+	}
+}
+
+static void map_new_locations(struct merger *merger)
+{
+	struct profile *result = merger->result;
+	collect_new_locations(merger);
+	struct candidate *candidates = merger->candidates;
+	uint32_t first = result->location_count, first_line = result->line_count;
+	for (size_t i = 0; i < merger->candidate_count; i++)
+		__builtin_prefetch(profile_lines(merger->source, &merger->source->locations[candidates[i].source_ix]));
+	for (size_t i = 0; i < merger->candidate_count; i++) {
+		add_mapped_location(merger, &merger->source->locations[candidates[i].source_ix]);
+		candidates[i].hash = location_hash(result, &result->locations[result->location_count - 1]);
+		index_prefetch(&merger->locations, candidates[i].hash);
+	}
+	result->location_count = first;
+	result->line_count = first_line;
+	for (size_t i = 0; i < merger->candidate_count; i++)
+		merger->location_map[candidates[i].source_ix] =
+				settle_location(merger, first + (uint32_t)i, candidates[i].hash);
 }
 
 /* Samples. */
 
-static uint64_t sample_hash(const void *context, uint32_t sample_ix)
+static uint32_t sample_hash(const struct profile *result, const struct sample *sample)
 {
-	const struct profile *result = context;
-	const struct sample *sample = &result->samples[sample_ix];
 	uint64_t hash = XXH3_64bits(profile_stack(result, sample), sample->location_count * sizeof(uint32_t));
 	uint32_t label_count = sample->text_count + sample->number_count;
-	if (label_count == 0)
-		return hash;
-	return XXH3_64bits_withSeed(result->labels + sample->label_start, label_count * sizeof(struct label), hash);
+	if (label_count)
+		hash = XXH3_64bits_withSeed(result->labels + sample->label_start, label_count * sizeof(struct label), hash);
+	return (uint32_t)hash;
 }
 
-static bool sample_equal(const void *context, uint32_t sample_ix)
+static bool sample_equal(const struct profile *result, uint32_t sample_ix, uint32_t candidate_ix)
 {
-	const struct profile *result = context;
-	const struct sample *a = &result->samples[sample_ix], *b = &result->samples[result->sample_count - 1];
+	const struct sample *a = &result->samples[sample_ix], *b = &result->samples[candidate_ix];
 	if (a->location_count != b->location_count || a->text_count != b->text_count || a->number_count != b->number_count)
 		return false;
 	uint32_t label_count = a->text_count + a->number_count;
@@ -339,36 +392,70 @@ static bool all_zero(const int64_t *values, uint32_t count)
 	return any == 0;
 }
 
-static void map_sample(struct merger *merger, uint32_t sample_ix)
+/* Appends the sample with its stack and labels. Its locations are mapped already. */
+static void add_mapped_sample(struct merger *merger, const struct sample *source)
 {
 	struct profile *result = merger->result;
-	const struct sample *source = &merger->source->samples[sample_ix];
-	const int64_t *values = profile_values(merger->source, sample_ix);
 	const uint32_t *stack = profile_stack(merger->source, source);
-
-	uint32_t added = profile_add_sample(result);
-	uint32_t start = profile_add_stack(result, source->location_count);
-	for (uint32_t i = 0; i < source->location_count; i++)
-		result->sample_locations[start + i] = map_location(merger, stack[i]);
-	struct sample *sample = &result->samples[added];
-	sample->location_start = start;
+	struct sample *sample = &result->samples[profile_add_sample(result)];
+	sample->location_start = profile_add_stack(result, source->location_count);
 	sample->location_count = source->location_count;
+	uint32_t *mapped = profile_stack(result, sample);
+	for (uint32_t i = 0; i < source->location_count; i++)
+		mapped[i] = merger->location_map[stack[i]];
 	map_labels(merger, source, sample);
+}
 
-	uint32_t slot;
-	uint64_t hash = sample_hash(result, added);
-	uint32_t found = index_find(&merger->samples, hash, sample_equal, result, &slot);
-	if (found != PROFILE_NONE) {
-		result->sample_location_count = start;
-		result->label_count = sample->label_start;
-		result->sample_count--;
-	} else {
-		index_put(&merger->samples, slot, hash, added, sample_hash, result);
-		found = added;
+/* Keeps the candidate that stands at `added` if it is new, as the next sample. Its values are zero either way: nothing
+ * was added to that row yet. */
+static uint32_t settle_sample(struct merger *merger, uint32_t added, uint32_t hash)
+{
+	struct profile *result = merger->result;
+	uint32_t slot, found = index_find(&merger->samples, hash, sample_equal, result, added, &slot);
+	if (found != PROFILE_NONE)
+		return found;
+	uint32_t settled = result->sample_count++;
+	struct sample *sample = &result->samples[settled];
+	uint32_t label_count = result->samples[added].text_count + result->samples[added].number_count;
+	if (added != settled) {
+		*sample = result->samples[added];
+		if (sample->location_count)
+			memmove(result->sample_locations + result->sample_location_count, profile_stack(result, sample),
+			        sample->location_count * sizeof(*result->sample_locations));
+		if (label_count)
+			memmove(result->labels + result->label_count, result->labels + sample->label_start,
+			        label_count * sizeof(*result->labels));
+		sample->location_start = result->sample_location_count;
+		sample->label_start = result->label_count;
 	}
-	int64_t *sum = profile_values(result, found);
-	for (uint32_t k = 0; k < result->sample_type_count; k++)
-		sum[k] = int64_add(sum[k], values[k]);
+	result->sample_location_count += sample->location_count;
+	result->label_count += label_count;
+	index_put(&merger->samples, slot, hash, settled);
+	return settled;
+}
+
+static void map_batch(struct merger *merger)
+{
+	struct profile *result = merger->result;
+	map_new_locations(merger);
+	uint32_t hashes[BATCH];
+	uint32_t first = result->sample_count, first_entry = result->sample_location_count,
+			 first_label = result->label_count;
+	for (uint32_t i = 0; i < merger->batch_count; i++) {
+		add_mapped_sample(merger, &merger->source->samples[merger->batch[i]]);
+		hashes[i] = sample_hash(result, &result->samples[first + i]);
+		index_prefetch(&merger->samples, hashes[i]);
+	}
+	result->sample_count = first;
+	result->sample_location_count = first_entry;
+	result->label_count = first_label;
+	for (uint32_t i = 0; i < merger->batch_count; i++) {
+		const int64_t *values = profile_values(merger->source, merger->batch[i]);
+		int64_t *sum = profile_values(result, settle_sample(merger, first + i, hashes[i]));
+		for (uint32_t k = 0; k < result->sample_type_count; k++)
+			sum[k] = int64_add(sum[k], values[k]);
+	}
+	merger->batch_count = 0;
 }
 
 /* --- whole profiles ----------------------------------------------------------------------------------------------- */
@@ -493,9 +580,13 @@ static void merge_source(struct merger *merger, const struct profile *source)
 	if (merger->result->mapping_count == 0 && source->mapping_count > 0)
 		map_mapping(merger, 0);
 	for (uint32_t i = 0; i < source->sample_count; i++) {
-		if (!all_zero(profile_values(source, i), source->sample_type_count))
-			map_sample(merger, i);
+		if (all_zero(profile_values(source, i), source->sample_type_count))
+			continue;
+		merger->batch[merger->batch_count++] = i;
+		if (merger->batch_count == BATCH)
+			map_batch(merger);
 	}
+	map_batch(merger);
 	free(merger->string_map);
 	free(merger->function_map);
 	free(merger->location_map);
@@ -525,6 +616,8 @@ enum status profile_merge(struct profile *const profiles[], size_t count, struct
 	index_init(&merger.functions, profiles[0]->function_count);
 	index_init(&merger.locations, profiles[0]->location_count);
 	index_init(&merger.samples, profiles[0]->sample_count);
+	profile_reserve_tables(&result, profiles[0]->mapping_count, profiles[0]->location_count,
+	                       profiles[0]->function_count);
 	size_t sample_total = 0, stack_total = 0;
 	for (size_t i = 0; i < count; i++) {
 		sample_total += profiles[i]->sample_count;
@@ -533,6 +626,7 @@ enum status profile_merge(struct profile *const profiles[], size_t count, struct
 	profile_reserve_samples(&result, sample_total, stack_total);
 	for (size_t i = 0; i < count; i++)
 		merge_source(&merger, profiles[i]);
+	free(merger.candidates);
 	index_release(&merger.functions);
 	index_release(&merger.locations);
 	index_release(&merger.samples);

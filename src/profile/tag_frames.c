@@ -79,12 +79,11 @@ static bool make_frame(struct frame_maker *maker, const struct sample *sample, u
 }
 
 /* The last key stands nearest the leaf, among roots and among leaves. */
-static uint32_t make_frames(struct frame_maker *maker, const struct sample *sample, const uint32_t *keys,
-                            uint32_t count, uint32_t *to, bool *hit)
+static void make_frames(struct frame_maker *maker, const struct sample *sample, const uint32_t *keys, uint32_t count,
+                        uint32_t *to, bool *hit)
 {
 	for (uint32_t i = 0; i < count; i++)
 		*hit |= make_frame(maker, sample, keys[count - 1 - i], &to[i]);
-	return count;
 }
 
 static uint32_t *intern_keys(struct profile *profile, const struct str *keys, uint32_t count)
@@ -122,11 +121,12 @@ void profile_add_tag_frames(struct profile *profile, const struct str *roots, ui
 		struct sample *sample = &profile->samples[i];
 		uint32_t count = sample->location_count;
 		uint32_t start = profile_add_stack(profile, count + root_count + leaf_count);
-		uint32_t *stack = profile->sample_locations + start;
-		stack += make_frames(&maker, sample, leaf_keys, leaf_count, stack, ret_leaf_hit);
+		uint32_t *leaf_frames = profile->sample_locations + start, *stack = leaf_frames + leaf_count;
+		/* Roots first: they get the lower ids. */
+		make_frames(&maker, sample, root_keys, root_count, stack + count, ret_root_hit);
+		make_frames(&maker, sample, leaf_keys, leaf_count, leaf_frames, ret_leaf_hit);
 		if (count)
 			memcpy(stack, old_stacks + sample->location_start, count * sizeof(*stack));
-		make_frames(&maker, sample, root_keys, root_count, stack + count, ret_root_hit);
 		sample->location_start = start;
 		sample->location_count = count + root_count + leaf_count;
 	}

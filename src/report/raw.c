@@ -1,8 +1,11 @@
 /* raw.c - the profile as it is, and its comments. */
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/utf8.h"
+#include "base/xalloc.h"
 #include "report/common.h"
 #include "report/label_lines.h"
 
@@ -110,20 +113,63 @@ static void put_labels(const struct profile *profile, struct out *out, const str
 	out_char(out, '\n');
 }
 
-static void put_sample(const struct profile *profile, struct out *out, uint32_t sample_ix, struct label_lines *lines)
+/* "ID " of a location as the bytes of one word, zeros behind; 0 if it is longer. Each id is printed many times. */
+typedef uint64_t id_text;
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the first byte of a text is the word's lowest");
+#define ID_TEXT_LIMIT 10000000 /* seven digits and the blank */
+
+static inline size_t id_text_length(id_text text)
+{
+	return sizeof(text) - (size_t)__builtin_clzll(text) / 8;
+}
+
+static id_text *make_id_texts(const struct profile *profile)
+{
+	id_text *texts = xcalloc(profile->location_count, sizeof(*texts));
+	for (uint32_t i = 0; i < profile->location_count; i++) {
+		uint64_t id = profile->locations[i].id;
+		if (id >= ID_TEXT_LIMIT)
+			continue;
+		id_text text = ' ';
+		do
+			text = text << 8 | ('0' + id % 10);
+		while (id /= 10);
+		texts[i] = text;
+	}
+	return texts;
+}
+
+#define IDS_AT_ONCE 512
+
+static void put_ids(const struct profile *profile, struct out *out, const struct sample *sample, const id_text *texts)
+{
+	const uint32_t *stack = profile_stack(profile, sample), *end = stack + sample->location_count;
+	while (stack < end) {
+		char *room = out_room(out, IDS_AT_ONCE * sizeof(*texts)), *to = room;
+		const uint32_t *stop = end - stack < IDS_AT_ONCE ? end : stack + IDS_AT_ONCE;
+		for (; stack < stop && texts[*stack]; stack++) {
+			memcpy(to, &texts[*stack], sizeof(*texts));
+			to += id_text_length(texts[*stack]);
+		}
+		out_claim(out, (size_t)(to - room));
+		if (stack < stop) {
+			out_uint(out, profile->locations[*stack++].id);
+			out_char(out, ' ');
+		}
+	}
+}
+
+static void put_sample(const struct profile *profile, struct out *out, uint32_t sample_ix, const id_text *texts,
+                       struct label_lines *lines)
 {
 	const struct sample *sample = &profile->samples[sample_ix];
 	const int64_t *values = profile_values(profile, sample_ix);
-	const uint32_t *stack = profile_stack(profile, sample);
 	for (uint32_t k = 0; k < profile->sample_type_count; k++) {
 		out_char(out, ' ');
 		out_int_right(out, values[k], 10);
 	}
 	out_bytes(out, ": ", 2);
-	for (uint32_t i = 0; i < sample->location_count; i++) {
-		out_uint(out, profile->locations[stack[i]].id);
-		out_char(out, ' ');
-	}
+	put_ids(profile, out, sample, texts);
 	out_char(out, '\n');
 	put_labels(profile, out, sample_text_labels(profile, sample), sample->text_count, write_text_run, lines);
 	put_labels(profile, out, sample_number_labels(profile, sample), sample->number_count, write_number_run, lines);
@@ -193,8 +239,10 @@ enum status report_raw(struct report *report, struct out *out, struct error *err
 	put_header(report, out);
 	struct label_lines lines;
 	label_lines_init(&lines);
+	id_text *texts = make_id_texts(profile);
 	for (uint32_t i = 0; i < profile->sample_count && !out->write_errno; i++)
-		put_sample(profile, out, i, &lines);
+		put_sample(profile, out, i, texts, &lines);
+	free(texts);
 	label_lines_release(&lines);
 	out_text(out, "Locations\n");
 	for (uint32_t i = 0; i < profile->location_count && !out->write_errno; i++)

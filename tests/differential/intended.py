@@ -43,13 +43,29 @@ def _prints_internal_fields(reference, ours):
 SOURCES_HINT = re.compile(rb"^\d+ source files? w(as|ere) not found; say where the sources are with source_path \(and trim_path\)$")
 
 
+_LIMIT = re.compile(rb"(?<![0-9])-?9223372036854775808(?![0-9])")
+
+
+def _reaches_the_limit(reference, ours):
+    """A sum has become -2^63, which has no absolute value: what is trimmed then is an accident."""
+    return reference.status == ours.status and all(_LIMIT.search(result.stdout) for result in (reference, ours))
+
+
+def _shows_source_path(reference, ours):
+    """`o` lists source_path, too, where it is set."""
+    lines = [line for line in ours.stderr.split(b"\n") if not line.startswith(b"  source_path  ")]
+    return len(lines) < len(ours.stderr.split(b"\n")) and ours._replace(stderr=b"\n".join(lines)) == reference
+
+
 def _says_where_sources_are_looked_for(reference, ours):
     """`list` without source files: our one line on stderr says which options help."""
     lines = [line for line in ours.stderr.split(b"\n") if not SOURCES_HINT.match(line)]
     return b"\n".join(lines) == reference.stderr and ours._replace(stderr=b"") == reference._replace(stderr=b"")
 
 
-DIFFERENCES = [("the reference prints internal fields", _prints_internal_fields),
+DIFFERENCES = [("a sum at the limit of 64 bits", _reaches_the_limit),
+               ("`o` shows source_path", _shows_source_path),
+               ("the reference prints internal fields", _prints_internal_fields),
                ("a hint where source files are looked for", _says_where_sources_are_looked_for),
                ("the reference prints memory addresses", _prints_addresses),
                ("the reference crashes", _reference_crashed), ("usage text in our words", _usage_wording)]
