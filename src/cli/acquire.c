@@ -194,8 +194,10 @@ static void run_groups(struct group *sources, struct group *bases)
 		pthread_join(thread, NULL);
 	else
 		run_group(bases);
-	if (sources->decoders)
+	if (sources->decoders) {
 		sem_destroy(&decoders);
+		sources->decoders = bases->decoders = NULL;
+	}
 }
 
 static void tell_missing(const struct group *group, const char *what)

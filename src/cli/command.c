@@ -125,7 +125,9 @@ static enum status destination_open(struct destination *destination, const struc
 /* Ends the writing; on any failure nothing half-written stays behind. */
 static enum status destination_close(struct destination *destination, enum status status, struct error *err)
 {
-	if (destination->path && destination->fd >= 0 && close(destination->fd) != 0 && status == STATUS_OK)
+	if (!destination->path)
+		return status; /* standard output, which stays open */
+	if (destination->fd >= 0 && close(destination->fd) != 0 && status == STATUS_OK)
 		status = error_set_errno(err, errno, "write %s", destination->path);
 	if (destination->temporary) {
 		if (status == STATUS_OK && rename(destination->temporary, destination->path) != 0)

@@ -1,4 +1,6 @@
 /* main.c - the program: options, profile, then one report or the shell. */
+#include <limits.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,8 +46,17 @@ static int fail_with(const struct error *err)
 	return STATUS_FAILED;
 }
 
+/* Blocks of some megabytes come and go while a profile is read. Kept in the heap, their pages are used again; from mmap,
+ * each would be faulted in anew and given back. Larger ones are better off there: they grow without copies. */
+static void tune_allocation(void)
+{
+	mallopt(M_MMAP_THRESHOLD, 16 * 1024 * 1024);
+	mallopt(M_TRIM_THRESHOLD, INT_MAX);
+}
+
 int main(int argc, char **argv)
 {
+	tune_allocation();
 	/* `cpprof ... | head`: a failed write tells, and is success. */
 	signal(SIGPIPE, SIG_IGN);
 	struct options options;

@@ -17,17 +17,17 @@ static void append_entry(struct buffer *to, const char *indent, const char *dash
 
 static int compare_fields(const void *a, const void *b)
 {
-	return strcmp((*(const struct config_field *const *)a)->name, (*(const struct config_field *const *)b)->name);
+	return strcmp(((const struct config_field *)a)->name, ((const struct config_field *)b)->name);
 }
 
 /* The commands stand sorted in their table; the options are sorted here, their order in the table has a meaning. */
 static void append_commands_and_options(struct buffer *to, const char *dash)
 {
-	const struct config_field *fields[64];
+	struct config_field fields[64];
 	size_t count = 0;
 	for (size_t i = 0; i < config_field_count && count < 64; i++)
-		fields[count++] = &config_fields[i];
-	qsort(fields, count, sizeof(fields[0]), compare_fields);
+		fields[count++] = config_fields[i];
+	qsort(fields, count, sizeof(*fields), compare_fields);
 	buffer_append_text(to,
 	                   *dash ? "  Reports (at most one; without, an interactive shell is opened):\n" : "  Commands:\n");
 	for (size_t i = 0; i < command_count; i++)
@@ -38,15 +38,15 @@ static void append_commands_and_options(struct buffer *to, const char *dash)
 	}
 	buffer_append_text(to, "\n  Options:\n");
 	for (size_t i = 0; i < count; i++) {
-		if (fields[i]->kind != CONFIG_CHOICE)
-			append_entry(to, "    ", dash, fields[i]->name, fields[i]->help);
+		if (fields[i].kind != CONFIG_CHOICE)
+			append_entry(to, "    ", dash, fields[i].name, fields[i].help);
 	}
 	buffer_append_text(to, "\n  Option groups (only set one per group):\n");
 	for (size_t i = 0; i < count; i++) {
-		if (fields[i]->kind != CONFIG_CHOICE)
+		if (fields[i].kind != CONFIG_CHOICE)
 			continue;
-		append_entry(to, "    ", "", fields[i]->name, "");
-		for (const struct config_choice *choice = fields[i]->choices; choice->name; choice++)
+		append_entry(to, "    ", "", fields[i].name, "");
+		for (const struct config_choice *choice = fields[i].choices; choice->name; choice++)
 			append_entry(to, "      ", dash, choice->name, choice->help);
 	}
 }

@@ -12,11 +12,11 @@ enum location_class {
 	LOCATION_CALLEE,  /* an edge is wanted into one of them */
 };
 
-/* One step of one stack, from a kept node to the next. */
-struct call {
-	uint32_t source, target; /* nodes */
-	uint32_t sample_ix;
-	bool is_residual, is_inline;
+/* A run of kept nodes of one location. */
+enum run_entry {
+	RUN_IS_INLINE, /* frames outside of the outermost kept one are not kept: it is inlined itself */
+	RUN_COUNT,
+	RUN_NODES, /* innermost first */
 };
 
 struct edge_slot {
@@ -24,19 +24,18 @@ struct edge_slot {
 	uint32_t hash;        /* compared before the edge is */
 };
 
-/* Edges and their slots are more than the caches hold and met in any order. So calls are collected first, which tells
- * what memory they will need, and counted when that has come. */
-#define CALL_LIMIT 128
-
 struct edge_pass {
 	struct graph *graph;
 	const bool *targets; /* by node: edges into it are wanted; NULL = all */
-	uint8_t *classes;    /* by location */
 	size_t edge_capacity;
 	struct edge_slot *slots; /* by source and target */
 	uint32_t slot_mask;
-	struct call calls[CALL_LIMIT];
-	uint32_t call_count;
+
+	/* By location: its class, and if it is not skipped, its only node, or LOCATION_RUN | start of a run. */
+	uint8_t *classes;
+	uint32_t *kept_nodes;
+	uint32_t *runs;
+	size_t run_length, run_capacity;
 };
 
 static uint32_t call_hash(uint32_t source, uint32_t target)
@@ -44,7 +43,7 @@ static uint32_t call_hash(uint32_t source, uint32_t target)
 	return (uint32_t)((((uint64_t)source << 32 | target) * 0x9E3779B97F4A7C15u) >> 32);
 }
 
-static struct edge_slot *slot_of(struct edge_pass *pass, uint32_t source, uint32_t target, uint32_t hash)
+static inline struct edge_slot *slot_of(struct edge_pass *pass, uint32_t source, uint32_t target, uint32_t hash)
 {
 	for (uint32_t at = hash;; at++) {
 		struct edge_slot *slot = &pass->slots[at & pass->slot_mask];
@@ -70,130 +69,99 @@ static void slots_alloc(struct edge_pass *pass, uint32_t size)
 	}
 }
 
-static struct edge *edge_of(struct edge_pass *pass, uint32_t source, uint32_t target)
+static struct edge *edge_add(struct edge_pass *pass, struct edge_slot *slot, uint32_t source, uint32_t target,
+                             uint32_t hash)
 {
 	struct graph *graph = pass->graph;
+	graph->edges = xgrow(graph->edges, graph->edge_count, &pass->edge_capacity, sizeof(*graph->edges));
+	graph->edges[graph->edge_count] = (struct edge){ .source = source, .target = target, .is_inline = true };
+	*slot = (struct edge_slot){ ++graph->edge_count, hash };
+	if (graph->edge_count > pass->slot_mask / 2)
+		slots_alloc(pass, (pass->slot_mask + 1) * 2);
+	return &graph->edges[graph->edge_count - 1];
+}
+
+static inline void count_call(struct edge_pass *pass, uint32_t source, uint32_t target, int64_t value, uint32_t stamp,
+                              bool is_inline)
+{
 	uint32_t hash = call_hash(source, target);
 	struct edge_slot *slot = slot_of(pass, source, target, hash);
-	if (!slot->edge_plus_1) {
-		graph->edges = xgrow(graph->edges, graph->edge_count, &pass->edge_capacity, sizeof(*graph->edges));
-		graph->edges[graph->edge_count] = (struct edge){ .source = source, .target = target, .is_inline = true };
-		*slot = (struct edge_slot){ ++graph->edge_count, hash };
-		if (graph->edge_count > pass->slot_mask / 2)
-			slots_alloc(pass, (pass->slot_mask + 1) * 2);
-		return &graph->edges[graph->edge_count - 1];
-	}
-	return &graph->edges[slot->edge_plus_1 - 1];
-}
-
-static void count_call(struct edge_pass *pass, const struct call *call)
-{
-	const struct graph_options *options = &pass->graph->options;
-	const int64_t *values = profile_values(pass->graph->profile, call->sample_ix);
-	struct edge *edge = edge_of(pass, call->source, call->target);
-	if (edge->last_sample == call->sample_ix + 1)
+	struct edge *edge =
+			slot->edge_plus_1 ? &pass->graph->edges[slot->edge_plus_1 - 1] : edge_add(pass, slot, source, target, hash);
+	if (edge->last_sample == stamp)
 		return; /* once per sample, whatever recursion does */
-	edge->last_sample = call->sample_ix + 1;
-	edge->weight = int64_add(edge->weight, values[options->value_ix]);
-	if (options->mean)
-		edge->weight_divisor = int64_add(edge->weight_divisor, values[0]);
-	edge->is_residual = edge->is_residual || call->is_residual;
-	edge->is_inline = edge->is_inline && call->is_inline;
+	edge->last_sample = stamp;
+	edge->weight = int64_add(edge->weight, value);
+	edge->is_inline = edge->is_inline && is_inline;
 }
 
-static void count_calls(struct edge_pass *pass)
+/* The calls into a location and inside it. */
+static void count_run_calls(struct edge_pass *pass, const uint32_t *run, uint32_t parent, int64_t value, uint32_t stamp)
 {
-	for (uint32_t i = 0; i < pass->call_count; i++) {
-		const struct call *call = &pass->calls[i];
-		const struct edge_slot *slot = &pass->slots[call_hash(call->source, call->target) & pass->slot_mask];
-		if (slot->edge_plus_1)
-			__builtin_prefetch(&pass->graph->edges[slot->edge_plus_1 - 1], 1);
-	}
-	for (uint32_t i = 0; i < pass->call_count; i++)
-		count_call(pass, &pass->calls[i]);
-	pass->call_count = 0;
-}
-
-static inline void collect_call(struct edge_pass *pass, const struct call *call)
-{
-	pass->calls[pass->call_count++] = *call;
-	__builtin_prefetch(&pass->slots[call_hash(call->source, call->target) & pass->slot_mask]);
-	if (pass->call_count == CALL_LIMIT)
-		count_calls(pass);
-}
-
-static bool is_kept(const struct graph *graph, uint32_t node_ix)
-{
-	return !graph->kept || graph->kept[node_ix];
-}
-
-/* The kept node of a location that calls what is called from there; *ret_is_residual tells whether frames inside it are
- * not kept. */
-static uint32_t calling_node(const struct graph *graph, uint32_t location_ix, bool *ret_is_residual)
-{
-	uint32_t count, innermost = 0;
-	const uint32_t *nodes = graph_location_nodes(graph, location_ix, &count);
-	while (!is_kept(graph, nodes[innermost]))
-		innermost++; /* there is one */
-	*ret_is_residual = innermost > 0;
-	return nodes[innermost];
-}
-
-/* The calls into stack[at] and inside it. stack[caller] is the nearest location with a kept node, or behind the root. */
-static void collect_location_calls(struct edge_pass *pass, uint32_t sample_ix, uint32_t at, uint32_t caller)
-{
-	const struct graph *graph = pass->graph;
-	const struct sample *sample = &graph->profile->samples[sample_ix];
-	const uint32_t *stack = profile_stack(graph->profile, sample);
-	uint32_t parent = GRAPH_NONE;
-	bool is_residual = false;
-	if (caller < sample->location_count)
-		parent = calling_node(graph, stack[caller], &is_residual);
-	is_residual = is_residual || caller != at + 1;
-	uint32_t count;
-	const uint32_t *nodes = graph_location_nodes(graph, stack[at], &count);
-	for (uint32_t k = count; k > 0; k--) {
-		uint32_t node = nodes[k - 1];
-		if (!is_kept(graph, node)) {
-			is_residual = true;
-			continue;
-		}
+	bool is_inline = run[RUN_IS_INLINE];
+	for (uint32_t k = run[RUN_COUNT]; k-- > 0;) {
+		uint32_t node = run[RUN_NODES + k];
 		if (parent != GRAPH_NONE && parent != node && (!pass->targets || pass->targets[node]))
-			collect_call(pass, &(struct call){ parent, node, sample_ix, is_residual, k != count });
+			count_call(pass, parent, node, value, stamp, is_inline);
 		parent = node;
-		is_residual = false;
+		is_inline = true;
 	}
 }
 
 /* Walks one stack from the root to the leaf. */
-static void collect_sample_calls(struct edge_pass *pass, uint32_t sample_ix)
+static void count_sample_calls(struct edge_pass *pass, const struct sample *sample, int64_t value, uint32_t stamp)
 {
-	const struct profile *profile = pass->graph->profile;
-	const struct sample *sample = &profile->samples[sample_ix];
-	const uint32_t *stack = profile_stack(profile, sample);
-	uint32_t caller = sample->location_count;
+	const uint32_t *stack = profile_stack(pass->graph->profile, sample);
+	uint32_t caller = GRAPH_NONE; /* the nearest location outside of which a node is kept */
 	for (uint32_t i = sample->location_count; i-- > 0;) {
 		uint8_t class = pass->classes[stack[i]];
-		if (class == LOCATION_CALLEE)
-			collect_location_calls(pass, sample_ix, i, caller);
-		caller = class == LOCATION_SKIPPED ? caller : i;
+		if (class == LOCATION_CALLEE) {
+			uint32_t parent = caller == GRAPH_NONE ? GRAPH_NONE : pass->kept_nodes[caller];
+			if (parent != GRAPH_NONE && parent & LOCATION_RUN)
+				parent = pass->runs[(parent & ~LOCATION_RUN) + RUN_NODES];
+			uint32_t node = pass->kept_nodes[stack[i]];
+			if (node & LOCATION_RUN)
+				count_run_calls(pass, &pass->runs[node & ~LOCATION_RUN], parent, value, stamp);
+			else if (parent != GRAPH_NONE && parent != node)
+				count_call(pass, parent, node, value, stamp, false);
+		}
+		caller = class == LOCATION_SKIPPED ? caller : stack[i];
 	}
 }
 
-static uint8_t classify(const struct edge_pass *pass, uint32_t location_ix)
+static void add_run_entry(struct edge_pass *pass, uint32_t entry)
+{
+	pass->runs = xgrow(pass->runs, pass->run_length, &pass->run_capacity, sizeof(*pass->runs));
+	pass->runs[pass->run_length++] = entry;
+}
+
+static void look_at_location(struct edge_pass *pass, uint32_t location_ix)
 {
 	const struct graph *graph = pass->graph;
-	uint32_t count;
+	uint32_t count, kept_count = 0, outermost = 0;
 	const uint32_t *nodes = graph_location_nodes(graph, location_ix, &count);
 	uint8_t class = LOCATION_SKIPPED;
 	for (uint32_t i = 0; i < count; i++) {
-		if (!is_kept(graph, nodes[i]))
+		if (graph->kept && !graph->kept[nodes[i]])
 			continue;
+		kept_count++;
+		outermost = i;
 		if (!pass->targets || pass->targets[nodes[i]])
-			return LOCATION_CALLEE;
-		class = LOCATION_KEPT;
+			class = LOCATION_CALLEE;
+		else if (class == LOCATION_SKIPPED)
+			class = LOCATION_KEPT;
 	}
-	return class;
+	pass->classes[location_ix] = class;
+	pass->kept_nodes[location_ix] = nodes[outermost];
+	if (kept_count == 0 || (kept_count == 1 && outermost == count - 1))
+		return;
+	pass->kept_nodes[location_ix] = LOCATION_RUN | (uint32_t)pass->run_length;
+	add_run_entry(pass, outermost != count - 1);
+	add_run_entry(pass, kept_count);
+	for (uint32_t i = 0; i < count; i++) {
+		if (!graph->kept || graph->kept[nodes[i]])
+			add_run_entry(pass, nodes[i]);
+	}
 }
 
 /* The nodes that were inlined somewhere; NULL if there are none. */
@@ -206,7 +174,7 @@ static bool *find_inlined(const struct graph *graph)
 		for (uint32_t k = 0; k + 1 < count; k++) {
 			if (!inlined)
 				inlined = xcalloc(graph->node_count, sizeof(*inlined));
-			inlined[nodes[k]] = is_kept(graph, nodes[k]);
+			inlined[nodes[k]] = !graph->kept || graph->kept[nodes[k]];
 		}
 	}
 	return inlined;
@@ -257,16 +225,19 @@ void graph_build_edges(struct graph *graph, int64_t cutoff, bool inline_targets_
 	slots_alloc(&pass, 4096);
 	const struct profile *profile = graph->profile;
 	pass.classes = xmalloc(profile->location_count);
+	pass.kept_nodes = xreallocarray(NULL, profile->location_count, sizeof(*pass.kept_nodes));
 	for (uint32_t i = 0; i < profile->location_count; i++)
-		pass.classes[i] = classify(&pass, i);
+		look_at_location(&pass, i);
 	for (uint32_t i = 0; i < profile->sample_count; i++) {
 		const int64_t *values = profile_values(profile, i);
-		if (values[graph->options.value_ix] || (graph->options.mean && values[0]))
-			collect_sample_calls(&pass, i);
+		int64_t value = values[graph->options.value_ix];
+		if (value || (graph->options.mean && values[0]))
+			count_sample_calls(&pass, &profile->samples[i], value, i + 1);
 	}
-	count_calls(&pass);
 	free(pass.slots);
 	free(pass.classes);
+	free(pass.kept_nodes);
+	free(pass.runs);
 	free(inlined);
 	file_edges(graph, cutoff);
 }

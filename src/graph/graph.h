@@ -37,9 +37,8 @@ struct node {
 
 struct edge {
 	uint32_t source, target; /* nodes */
-	int64_t weight, weight_divisor;
+	int64_t weight;
 	uint32_t last_sample; /* while building: the sample that was counted last, + 1 */
-	bool is_residual;     /* passes over frames that were not kept */
 	bool is_inline;       /* every call was inlined */
 };
 

@@ -57,7 +57,8 @@ struct decoder {
 	struct label *number_labels;
 	size_t number_label_capacity;
 
-	bool bad_string; /* a string index out of range */
+	bool nil_location; /* the sample at hand names a location that is not there */
+	bool bad_string;   /* a string index out of range */
 	struct error *err;
 	struct error invalid;   /* the first broken rule among the samples; code STATUS_OK if none */
 	struct error duplicate; /* the first duplicated or reserved id, in the order in which the tables are checked */
@@ -411,15 +412,34 @@ static bool read_label(struct decoder *decoder, const struct pb_field *message, 
 	return true;
 }
 
-static inline void push_location(struct decoder *decoder, uint64_t id)
+/* The stack's next entries, from a packed run of ids or from one id alone. */
+static bool read_location_ids(struct decoder *decoder, const struct pb_field *field)
 {
 	struct profile *profile = decoder->profile;
-	uint32_t at = profile->sample_location_count;
-	if (__builtin_expect(at == profile->sample_location_capacity, 0))
-		profile_add_stack(profile, 1);
-	else
-		profile->sample_location_count++;
-	profile->sample_locations[at] = id_map_get(&decoder->location_ids, id);
+	const struct id_map *ids = &decoder->location_ids;
+	struct pb_reader packed = pb_message(field);
+	bool is_packed = field->wire_type == PB_BYTES;
+	if (!is_packed && field->wire_type != PB_VARINT)
+		return fail(decoder, PB_TYPE_MISMATCH, field->data);
+	/* An id takes a byte at least: with room for so many, the loop need not look for it. */
+	uint32_t start = profile_add_stack(profile, is_packed ? (uint32_t)field->length : 1);
+	uint32_t *to = profile->sample_locations + start;
+	uint32_t nil = 0;
+	bool good = true;
+	if (!is_packed) {
+		*to = id_map_get(ids, field->value);
+		nil = *to++ == PROFILE_NONE;
+	}
+	while (is_packed && packed.at < packed.end) {
+		uint64_t id;
+		if (!(good = pb_varint(&packed, &id)))
+			break;
+		*to = id_map_get(ids, id);
+		nil |= *to++ == PROFILE_NONE;
+	}
+	profile->sample_location_count = (uint32_t)(to - profile->sample_locations);
+	decoder->nil_location |= nil != 0;
+	return good || fail(decoder, PB_BAD_VARINT, packed.at);
 }
 
 /* A repeated number, packed or single, given to `push`. Inlined at each use. */
@@ -450,7 +470,8 @@ static bool read_sample_fields(struct decoder *decoder, struct pb_reader reader,
 	while ((result = pb_next(&reader, &field)) == PB_OK) {
 		switch (field.number) {
 		case 1:
-			READ_REPEATED(decoder, &field, push_location(decoder, number));
+			if (!read_location_ids(decoder, &field))
+				return false;
 			break;
 		case 2:
 			READ_REPEATED(decoder, &field, {
@@ -473,7 +494,7 @@ static bool read_sample_fields(struct decoder *decoder, struct pb_reader reader,
 	return result == PB_END || fail(decoder, result, reader.at);
 }
 
-static void check_sample(struct decoder *decoder, const struct sample *sample, uint32_t value_count)
+static void check_sample(struct decoder *decoder, uint32_t value_count)
 {
 	struct profile *profile = decoder->profile;
 	if (decoder->invalid.code)
@@ -487,11 +508,7 @@ static void check_sample(struct decoder *decoder, const struct sample *sample, u
 		          profile->sample_type_count);
 		return;
 	}
-	const uint32_t *stack = profile_stack(profile, sample);
-	uint32_t all = 0;
-	for (uint32_t i = 0; i < sample->location_count; i++)
-		all |= stack[i] + 1 == 0;
-	if (all)
+	if (decoder->nil_location)
 		error_set(&decoder->invalid, STATUS_INVALID, "sample has nil location");
 }
 
@@ -504,6 +521,7 @@ static bool read_sample(struct decoder *decoder, const struct pb_field *message)
 		.label_start = profile->label_count,
 	};
 	uint32_t value_count = 0;
+	decoder->nil_location = false;
 	if (!read_sample_fields(decoder, pb_message(message), &sample, profile_values(profile, sample_ix), &value_count))
 		return false;
 	sample.location_count = profile->sample_location_count - sample.location_start;
@@ -512,7 +530,7 @@ static bool read_sample(struct decoder *decoder, const struct pb_field *message)
 		memcpy(profile->labels + at, decoder->number_labels, sample.number_count * sizeof(struct label));
 	}
 	profile->samples[sample_ix] = sample;
-	check_sample(decoder, &sample, value_count);
+	check_sample(decoder, value_count);
 	return true;
 }
 
@@ -525,6 +543,18 @@ static void release_read_pages(const uint8_t *upto, uintptr_t *released)
 		return;
 	madvise((void *)*released, RELEASE_STEP, MADV_DONTNEED); /* advice: failing costs only memory */
 	*released += RELEASE_STEP;
+}
+
+/* After the first samples the rest can be guessed: stacks and labels then need not grow step by step, which would leave
+ * holes behind them. Untouched memory costs nothing, so the guess is generous. */
+#define SAMPLES_BEFORE_GUESS 4096
+static void reserve_rest(struct profile *profile, uint32_t sample_total)
+{
+	double share = 1.1 * sample_total / profile->sample_count;
+	profile_reserve_samples(profile, sample_total, (size_t)(profile->sample_location_count * share));
+	double labels = profile->label_count * (share - 1);
+	if (labels < UINT32_MAX - profile->label_count)
+		profile->label_count = profile_add_labels(profile, (uint32_t)labels);
 }
 
 static bool read_samples(struct decoder *decoder, bool may_spoil)
@@ -541,6 +571,8 @@ static bool read_samples(struct decoder *decoder, bool may_spoil)
 			continue;
 		if (!read_sample(decoder, &field))
 			return false;
+		if (profile->sample_count == SAMPLES_BEFORE_GUESS)
+			reserve_rest(profile, decoder->counts[FIELD_SAMPLE]);
 		if (may_spoil)
 			release_read_pages(field.data, &released);
 	}
@@ -570,10 +602,11 @@ enum status profile_check(const struct profile *profile, struct error *err)
 	for (uint32_t i = 0; i < profile->sample_count; i++) {
 		const struct sample *sample = &profile->samples[i];
 		const uint32_t *stack = profile_stack(profile, sample);
-		for (uint32_t k = 0; k < sample->location_count; k++) {
-			if (stack[k] >= profile->location_count)
-				return error_set(err, STATUS_INVALID, "sample has nil location");
-		}
+		uint32_t nil = 0; /* collected, not tested at each: this is a pass over all stacks */
+		for (uint32_t k = 0; k < sample->location_count; k++)
+			nil |= stack[k] >= profile->location_count;
+		if (nil)
+			return error_set(err, STATUS_INVALID, "sample has nil location");
 	}
 	return check_lines(profile, err);
 }

@@ -159,6 +159,8 @@ static bool show_from_location(struct profile *profile, struct location *locatio
 
 bool profile_show_from(struct profile *profile, const struct matcher *show_from)
 {
+	if (!matcher_is_set(show_from))
+		return false;
 	struct string_matches matches;
 	string_matches_init(&matches, profile, show_from);
 	bool *matched = xcalloc(profile->location_count, sizeof(*matched)), any = false;

@@ -23,7 +23,8 @@ struct frame_filter_hits {
 void profile_filter_frames(struct profile *profile, const struct frame_filters *filters,
                            struct frame_filter_hits *ret_hits);
 
-/* Cuts every stack above its matching frame nearest the root; samples without one are dropped. True if any matched. */
+/* Cuts every stack above its matching frame nearest the root; samples without one are dropped. True if any matched.
+ * An expression that is not set cuts nothing. */
 bool profile_show_from(struct profile *profile, const struct matcher *show_from);
 
 /* Removes labels by key: those that `show` (if set) does not match and those that `hide` (if set) matches. */

@@ -30,8 +30,8 @@ static struct value_type value_type_of(struct profile *profile, const char *type
 void legacy_set_types(struct legacy *legacy, uint32_t count, const char *const *words)
 {
 	profile_set_sample_types(&legacy->profile, count);
-	for (uint32_t i = 0; i < count; i++)
-		legacy->profile.sample_types[i] = value_type_of(&legacy->profile, words[2 * i], words[2 * i + 1]);
+	for (uint32_t i = 0; i < count; i++, words += 2)
+		legacy->profile.sample_types[i] = value_type_of(&legacy->profile, words[0], words[1]);
 }
 
 void legacy_set_period(struct legacy *legacy, const char *type, const char *unit, int64_t period)

@@ -97,7 +97,7 @@ void legacy_massage_mappings(struct legacy *legacy)
 struct cover {
 	uint32_t *heads; /* 2 × leaf_count, the root at 1: index into entries, 0 = none */
 	uint32_t leaf_count;
-	struct cover_entry *entries; /* from 1 on */
+	struct cover_entry *entries; /* used from 1 on */
 	size_t entry_count, entry_capacity;
 };
 
@@ -115,8 +115,9 @@ struct address_index {
 
 static void cover_init(struct cover *cover, uint32_t leaf_count)
 {
-	*cover = (struct cover){ .leaf_count = leaf_count, .entry_count = 1 };
+	*cover = (struct cover){ .leaf_count = leaf_count, .entry_count = 1, .entry_capacity = 1 };
 	cover->heads = xcalloc(leaf_count, 2 * sizeof(*cover->heads));
+	cover->entries = xcalloc(1, sizeof(*cover->entries));
 }
 
 static void cover_release(struct cover *cover)

@@ -86,9 +86,14 @@ static size_t match_field(struct str line, size_t at, size_t (*skip)(struct str,
 	return end;
 }
 
+static bool is_permission(char c)
+{
+	return c == '-' || c == 'r' || c == 'w' || c == 'x' || c == 'p';
+}
+
 static size_t skip_permissions(struct str line, size_t at)
 {
-	while (at < line.length && memchr("-rwxp", line.data[at], 5))
+	while (at < line.length && is_permission(line.data[at]))
 		at++;
 	return at;
 }

@@ -51,7 +51,7 @@ static inline struct str text_cut(struct str text, size_t start, size_t end)
 }
 
 /* Each of these looks at text[at], and returns where what it names ends: `at` itself if there is none of it. */
-size_t skip_char(struct str text, size_t at, char c); /* a run of that character */
+size_t skip_char(struct str text, size_t at, char wanted); /* a run of that character */
 size_t skip_digits(struct str text, size_t at);
 size_t skip_hex(struct str text, size_t at);    /* of either case */
 size_t skip_blanks(struct str text, size_t at); /* as is_blank */

@@ -253,11 +253,11 @@ bool wrap_top(struct parser *parser, enum node_op op, int min, int max)
 
 /* --- concatenation and alternation --------------------------------------------------------------------------------- */
 
-/* Takes the operands above the topmost separator off the stack, as children of the node. Children of an operand of the
- * same op become its own. */
+/* Takes the operands above the topmost separator, of which there is at least one, off the stack, as children of the node.
+ * Children of an operand of the same op become its own. */
 static void pop_into(struct parser *parser, struct node *node)
 {
-	while (parser->top && !is_separator(parser->top)) {
+	do {
 		struct node *operand = parser->top;
 		parser->top = operand->next;
 		struct node *first = operand, *last = operand;
@@ -270,7 +270,7 @@ static void pop_into(struct parser *parser, struct node *node)
 		if (!node->first)
 			node->last = last;
 		node->first = first;
-	}
+	} while (parser->top && !is_separator(parser->top));
 }
 
 /* Whether exactly one operand stands above the topmost separator. */

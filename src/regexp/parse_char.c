@@ -213,7 +213,7 @@ static bool parse_unicode_class(struct parser *parser)
 {
 	const char *start = parser->rest.data;
 	bool negated = start[1] == 'P';
-	struct str name;
+	struct str name = STR_LITERAL("");
 	if (!parse_unicode_name(parser, &name))
 		return false;
 	if (name.length > 0 && name.data[0] == '^') {
@@ -265,10 +265,10 @@ static bool parse_class_character(struct parser *parser, struct str whole, uint3
 static bool parse_class_range(struct parser *parser, struct str whole)
 {
 	const char *start = parser->rest.data;
-	uint32_t low, high;
+	uint32_t low = 0;
 	if (!parse_class_character(parser, whole, &low))
 		return false;
-	high = low;
+	uint32_t high = low;
 	struct str rest = parser->rest;
 	if (rest.length >= 2 && rest.data[0] == '-' && rest.data[1] != ']') {
 		parser_skip(parser, 1);

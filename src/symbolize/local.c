@@ -185,7 +185,7 @@ static void symbolize_mapping(struct profile *profile, struct function_table *fu
 	struct buffer scratch;
 	buffer_init(&scratch, BUFFER_UNLIMITED);
 	resolve(&resolved, binary, profile, locations, count);
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < count && resolved.frame_count > 0; i++) {
 		struct resolved_address key = { .address = profile->locations[locations[i]].address };
 		const struct resolved_address *at =
 				bsearch(&key, resolved.addresses, resolved.address_count, sizeof(key), compare_addresses);

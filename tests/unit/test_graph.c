@@ -19,8 +19,8 @@ static void append_graph_text(struct graph *graph, struct buffer *to)
 		for (uint32_t k = 0; k < node->out_count; k++) {
 			const struct edge *edge = &graph->edges[edges[k]];
 			struct str target = node_printable(graph, edge->target);
-			buffer_printf(to, " > %.*s %lld%s%s\n", STR_ARG(target), (long long)edge->weight,
-			              edge->is_inline ? " inline" : "", edge->is_residual ? " residual" : "");
+			buffer_printf(to, " > %.*s %lld%s\n", STR_ARG(target), (long long)edge->weight,
+			              edge->is_inline ? " inline" : "");
 		}
 	}
 }
@@ -118,7 +118,7 @@ static void edges_pass_over_nodes_that_were_trimmed(void **state)
 	graph_sort(&graph, false);
 	graph_build_edges(&graph, 0, false);
 	assert_graph(&graph, "leaf 117 117\n"
-	                     "main 0 118\n > leaf 107 residual\n > other 10\n"
+	                     "main 0 118\n > leaf 107\n > other 10\n"
 	                     "other 0 10\n > leaf 10\n");
 	graph_release(&graph);
 
@@ -133,7 +133,7 @@ static void edges_pass_over_nodes_that_were_trimmed(void **state)
 	assert_int_equal(graph.shown_count, 5);
 	graph_keep_first(&graph, 3);
 	graph_build_edges(&graph, 10, false);
-	assert_graph(&graph, "main 0 118\n > leaf 107 residual\n > other 10\n"
+	assert_graph(&graph, "main 0 118\n > leaf 107\n > other 10\n"
 	                     "leaf 117 117\n"
 	                     "other 0 10\n > leaf 10\n");
 	graph_release(&graph);
@@ -141,7 +141,7 @@ static void edges_pass_over_nodes_that_were_trimmed(void **state)
 	graph_sort(&graph, true);
 	graph_keep_first(&graph, 3);
 	graph_build_edges(&graph, 11, false);
-	assert_graph(&graph, "main 0 118\n > leaf 107 residual\nleaf 117 117\nother 0 10\n");
+	assert_graph(&graph, "main 0 118\n > leaf 107\nleaf 117 117\nother 0 10\n");
 	graph_release(&graph);
 	profile_release(&profile);
 }
