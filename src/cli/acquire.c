@@ -63,7 +63,7 @@ static void *run_job(void *argument)
 	struct job *job = argument;
 	struct fetched fetched;
 	struct fetch_options fetch = fetch_options_of(job->options);
-	job->status = fetch_source(job->source, &fetch, PROFILE_CEILING, &fetched, &job->err);
+	job->status = fetch_source(job->source, &fetch, profile_ceiling(), &fetched, &job->err);
 	if (job->status != STATUS_OK)
 		return NULL;
 	while (job->decoders && sem_wait(job->decoders) != 0)
@@ -110,6 +110,15 @@ static enum status combine(struct profile *profiles[], size_t count, struct prof
 	return status;
 }
 
+static void tell_failure(const struct job *job)
+{
+	char *name = fetch_source_name(job->source);
+	message_warningf("%s: %s", name, job->err.message);
+	free(name);
+	if (*job->source == '-')
+		message_warningf("%s is taken as a source: options go in front of the first source", job->source);
+}
+
 /* Adds what a chunk of jobs has brought. */
 static enum status add_jobs(struct group *group, struct job *jobs, size_t job_count)
 {
@@ -118,9 +127,7 @@ static enum status add_jobs(struct group *group, struct job *jobs, size_t job_co
 	struct profile earlier = group->profile;
 	for (size_t i = 0; i < job_count; i++) {
 		if (jobs[i].status != STATUS_OK) {
-			char *name = fetch_source_name(jobs[i].source);
-			message_warningf("%s: %s", name, jobs[i].err.message);
-			free(name);
+			tell_failure(&jobs[i]);
 			continue;
 		}
 		profiles[count++] = &jobs[i].profile;

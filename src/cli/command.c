@@ -13,26 +13,34 @@
 #include "base/xalloc.h"
 #include "cli/pipeline.h"
 
-#define FILTER_ARGUMENTS "[n] [focus_regex]* [-ignore_regex]* [>f]"
-#define REPORT_USAGE(name) name " " FILTER_ARGUMENTS
+#define FILTERS "[focus_regex]... [-ignore_regex]... [> file]"
+#define FILTERS_HELP \
+	"focus_regex: only samples with a frame that matches; -ignore_regex: none with one.\n" \
+	"> file: write to the file."
+#define TABLE_HELP "n: at most so many entries. -cum: sort by cumulative value.\n" FILTERS_HELP
 
 const struct command command_table[] = {
-	{ "comments", COMMAND_COMMENTS, false, false, NULL, "Output all profile comments", "comments [>f]" },
-	{ "list", COMMAND_LIST, true, false, NULL, "Output annotated source for functions matching regexp",
-	  "list <func_regex> [focus_regex]* [-ignore_regex]* [>f]" },
-	{ "peek", COMMAND_PEEK, true, false, NULL, "Output callers/callees of functions matching regexp",
-	  "peek <func_regex> [focus_regex]* [-ignore_regex]* [>f]" },
-	{ "proto", COMMAND_PROTO, false, true, "pb.gz", "Outputs the profile in compressed protobuf format", "proto [>f]" },
-	{ "raw", COMMAND_RAW, false, false, NULL, "Outputs a text representation of the raw profile", "raw [>f]" },
-	{ "tags", COMMAND_TAGS, false, false, NULL, "Outputs all tags in the profile",
-	  "tags [tag_regex]* [-ignore_regex]* [>f]" },
-	{ "text", COMMAND_TEXT, false, false, NULL, "Outputs top entries in text form", REPORT_USAGE("text") },
-	{ "top", COMMAND_TEXT, false, false, NULL, "Outputs top entries in text form", REPORT_USAGE("top") },
-	{ "topproto", COMMAND_TOPPROTO, false, true, "pb.gz", "Outputs top entries in compressed protobuf format",
-	  "topproto [>f]" },
-	{ "traces", COMMAND_TRACES, false, false, NULL, "Outputs all profile samples in text form",
-	  "traces [focus_regex]* [-ignore_regex]* [>f]" },
-	{ "tree", COMMAND_TREE, false, false, NULL, "Outputs a text rendering of call graph", REPORT_USAGE("tree") },
+	{ "comments", COMMAND_COMMENTS, false, false, NULL, "Comments of the profile", "comments [> file]" },
+	{ "list", COMMAND_LIST, true, false, NULL, "Source lines of matching functions, with their values",
+	  "list func_regex " FILTERS "\n"
+	  "func_regex: functions whose name matches. Sources are found by source_path and trim_path.\n" FILTERS_HELP },
+	{ "peek", COMMAND_PEEK, true, false, NULL, "Callers and callees of matching functions",
+	  "peek func_regex [-cum] " FILTERS "\nfunc_regex: functions whose name matches.\n" FILTERS_HELP },
+	{ "proto", COMMAND_PROTO, false, true, "pb.gz", "The profile as compressed profile.proto", "proto [> file]" },
+	{ "raw", COMMAND_RAW, false, false, NULL, "All that is in the profile, as text", "raw [> file]" },
+	{ "tags", COMMAND_TAGS, false, false, NULL, "Labels and their values",
+	  "tags [tag_regex]... [-ignore_regex]... [> file]\n"
+	  "tag_regex: only samples with a label key:value that matches; -ignore_regex: none with one." },
+	{ "text", COMMAND_TEXT, false, false, NULL, "The most expensive functions: the same as top",
+	  "text [n] [-cum] " FILTERS "\n" TABLE_HELP },
+	{ "top", COMMAND_TEXT, false, false, NULL, "The most expensive functions",
+	  "top [n] [-cum] " FILTERS "\n" TABLE_HELP },
+	{ "topproto", COMMAND_TOPPROTO, false, true, "pb.gz", "The table of top as compressed profile.proto",
+	  "topproto [> file]" },
+	{ "traces", COMMAND_TRACES, false, false, NULL, "Every sample with its stack",
+	  "traces " FILTERS "\n" FILTERS_HELP },
+	{ "tree", COMMAND_TREE, false, false, NULL, "Every function with its callers and callees",
+	  "tree [n] [-cum] " FILTERS "\n" TABLE_HELP },
 };
 const size_t command_count = sizeof(command_table) / sizeof(command_table[0]);
 
@@ -45,14 +53,30 @@ const struct command *command_find(const char *name)
 	return NULL;
 }
 
+const struct missing_command missing_commands[] = {
+	{ "callgrind", false }, { "disasm", true }, { "dot", false },         { "eog", false },    { "evince", false },
+	{ "gif", false },       { "gv", false },    { "kcachegrind", false }, { "pdf", false },    { "png", false },
+	{ "ps", false },        { "svg", false },   { "web", false },         { "weblist", true },
+};
+const size_t missing_command_count = sizeof(missing_commands) / sizeof(missing_commands[0]);
+
+bool command_is_missing(const char *name)
+{
+	for (size_t i = 0; i < missing_command_count; i++) {
+		if (strcmp(missing_commands[i].name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* --- where the output goes ------------------------------------------------------------------------------------------- */
 
-/* A report on its way to a file. It is written beside its final name and renamed when it is complete, so that a full disk
- * or an error leaves what was there. */
+/* A report on its way to a file. It is written to a file without a name, which takes the place of the old one when it is
+ * complete: an error, a full disk or a signal leaves what was there, and nothing else. */
 struct destination {
 	int fd;
 	char *path;      /* NULL: standard output */
-	char *temporary; /* NULL: written in place (a device, a FIFO, a directory that cannot be written) */
+	bool is_unnamed; /* else it is written in place: a device, a FIFO, a directory or file system that cannot do better */
 	bool is_new;     /* written in place, but to a file that was not there */
 };
 
@@ -84,29 +108,56 @@ static enum status open_numbered(struct destination *destination, const char *ex
 	return error_set(err, STATUS_IO, "could not create file of the form profile001.%s", extension);
 }
 
+/* The directory of a path, for open(). The caller frees it. */
+static char *directory_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	return slash ? xstrndup(path, slash == path ? 1 : (size_t)(slash - path)) : xstrdup(".");
+}
+
+static int open_unnamed(const char *path, const struct stat *existing)
+{
+	char *directory = directory_of(path);
+	int fd = open(directory, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
+	free(directory);
+	if (fd >= 0 && existing && fchmod(fd, existing->st_mode & 0777) != 0) {
+		close(fd);
+		fd = -1;
+	}
+	return fd;
+}
+
 static enum status open_file(struct destination *destination, const char *path, struct error *err)
 {
 	destination->path = xstrdup(path);
-	struct stat existing;
+	struct stat existing, link;
 	bool exists = stat(path, &existing) == 0;
-	if (!exists || (S_ISREG(existing.st_mode) && existing.st_nlink == 1)) {
-		/* A symbolic link is followed by writing in place. */
-		struct stat link;
-		if (lstat(path, &link) != 0 || !S_ISLNK(link.st_mode)) {
-			destination->temporary = xasprintf("%s.%ld.tmp", path, (long)getpid());
-			mode_t mode = exists ? existing.st_mode & 0777 : 0666;
-			destination->fd = open(destination->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
-			if (destination->fd >= 0) {
-				if (exists)
-					fchmod(destination->fd, mode); /* open() has cut it by the umask; as it was, if that may be */
-				return STATUS_OK;
-			}
-			free(destination->temporary);
-			destination->temporary = NULL;
-		}
+	bool is_plain = !exists || (S_ISREG(existing.st_mode) && existing.st_nlink == 1 && access(path, W_OK) == 0);
+	/* A symbolic link is followed by writing in place. */
+	if (is_plain && (lstat(path, &link) != 0 || !S_ISLNK(link.st_mode))) {
+		destination->fd = open_unnamed(path, exists ? &existing : NULL);
+		destination->is_unnamed = destination->fd >= 0;
 	}
-	destination->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	if (!destination->is_unnamed)
+		destination->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 	return destination->fd >= 0 ? STATUS_OK : error_set_errno(err, errno, "open %s", path);
+}
+
+/* Gives the complete file its name. A name that is taken can only be replaced by renaming, so it has another one for a
+ * moment. */
+static enum status name_file(const struct destination *destination, struct error *err)
+{
+	char source[64], *temporary = xasprintf("%s.%ld.tmp", destination->path, (long)getpid());
+	snprintf(source, sizeof(source), "/proc/self/fd/%d", destination->fd);
+	enum status status = STATUS_OK;
+	if (linkat(AT_FDCWD, source, AT_FDCWD, temporary, AT_SYMLINK_FOLLOW) != 0)
+		status = error_set_errno(err, errno, "link %s", temporary);
+	else if (rename(temporary, destination->path) != 0) {
+		status = error_set_errno(err, errno, "rename to %s", destination->path);
+		unlink(temporary);
+	}
+	free(temporary);
+	return status;
 }
 
 static enum status destination_open(struct destination *destination, const struct command *command,
@@ -126,18 +177,13 @@ static enum status destination_open(struct destination *destination, const struc
 static enum status destination_close(struct destination *destination, enum status status, struct error *err)
 {
 	if (!destination->path)
-		return status; /* standard output, which stays open */
+		return status;
+	if (destination->is_unnamed && status == STATUS_OK)
+		status = name_file(destination, err);
 	if (destination->fd >= 0 && close(destination->fd) != 0 && status == STATUS_OK)
 		status = error_set_errno(err, errno, "write %s", destination->path);
-	if (destination->temporary) {
-		if (status == STATUS_OK && rename(destination->temporary, destination->path) != 0)
-			status = error_set_errno(err, errno, "rename to %s", destination->path);
-		if (status != STATUS_OK)
-			unlink(destination->temporary);
-	} else if (destination->is_new && status != STATUS_OK) {
+	if (destination->is_new && status != STATUS_OK)
 		unlink(destination->path);
-	}
-	free(destination->temporary);
 	free(destination->path);
 	return status;
 }

@@ -39,6 +39,15 @@ extern const size_t command_count;
 /* NULL if there is none of that name. */
 const struct command *command_find(const char *name);
 
+/* Reports that pprof has and cpprof does not have yet: said plainly instead of "not defined". */
+struct missing_command {
+	const char *name;
+	bool has_parameter;
+};
+extern const struct missing_command missing_commands[];
+extern const size_t missing_command_count;
+bool command_is_missing(const char *name);
+
 /* Where a report goes and whom its warnings reach. */
 struct report_context {
 	bool interactive; /* the shell runs: binary formats always go to a file; text/top show 10 rows */

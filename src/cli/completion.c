@@ -49,6 +49,26 @@ static void add_functions(struct completion *completion, const char *word, const
 	}
 }
 
+/* NAME=VALUE: what the option may be. */
+static void add_values(struct completion *completion, const char *word, const struct profile *profile)
+{
+	size_t length = strcspn(word, "=");
+	char *name = xstrndup(word, length);
+	const char *value = word + length + 1;
+	const struct config_choice *choice;
+	const struct config_field *field = config_field_find(name, &choice);
+	for (const struct config_choice *each = field && !choice ? field->choices : NULL; each && each->name; each++) {
+		if (strncmp(each->name, value, strlen(value)) == 0)
+			add_candidate(completion, xasprintf("%s=%s", name, each->name));
+	}
+	for (uint32_t k = 0; k < profile->sample_type_count && strcmp(name, "sample_index") == 0; k++) {
+		struct str type = profile_str(profile, profile->sample_types[k].type);
+		if (str_starts_with(type, str_of(value)))
+			add_candidate(completion, xasprintf("%s=%.*s", name, STR_ARG(type)));
+	}
+	free(name);
+}
+
 static int compare_texts(const void *a, const void *b)
 {
 	return strcmp(*(char *const *)a, *(char *const *)b);
@@ -78,7 +98,9 @@ void completion_find(struct completion *completion, const char *line, const stru
 	completion->word_start = start;
 	const char *word = line + start, *first = line + strspn(line, " \t");
 	size_t first_length = strcspn(first, " \t");
-	if (first == word || (first_length == 4 && strncmp(first, "help", 4) == 0)) {
+	if (first == word && strchr(word, '=')) {
+		add_values(completion, word, profile);
+	} else if (first == word || (first_length == 4 && strncmp(first, "help", 4) == 0)) {
 		add_names(completion, word);
 	} else {
 		char *name = xstrndup(first, first_length);

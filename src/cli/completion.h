@@ -13,7 +13,7 @@ struct completion {
 };
 
 /* Completes the last word of `line` (the text left of the cursor): the first word, or the one behind `help`, to commands
- * and options that begin with it; those behind a report command to functions that contain it (a '-' in front stays). */
+ * and options that begin with it; those behind a report command to functions that contain it (a '-' in front stays). Behind "NAME=" to what the option may be. */
 void completion_find(struct completion *completion, const char *line, const struct profile *profile);
 void completion_release(struct completion *completion);
 /* The longest text that all candidates begin with, for the word; its length may be less than the word's, when they only

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <histedit.h>
+#include <langinfo.h>
+#include <locale.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -152,6 +154,13 @@ static void remember(struct line_input *input, const char *line)
 
 /* --- lines ---------------------------------------------------------------------------------------------------------- */
 
+/* libedit drops characters that the locale does not have. Only LC_CTYPE is set: numbers stay as they are. */
+static void choose_characters(void)
+{
+	if (!setlocale(LC_CTYPE, "") || strcmp(nl_langinfo(CODESET), "UTF-8") != 0)
+		setlocale(LC_CTYPE, "C.UTF-8");
+}
+
 struct line_input *line_input_new(const struct profile *profile)
 {
 	struct line_input *input = xcalloc(1, sizeof(*input));
@@ -159,6 +168,8 @@ struct line_input *line_input_new(const struct profile *profile)
 	const char *terminal = getenv("TERM");
 	bool can_edit =
 			isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && terminal && *terminal && strcmp(terminal, "dumb") != 0;
+	if (can_edit)
+		choose_characters();
 	input->editor = can_edit ? el_init("cpprof", stdin, stdout, stderr) : NULL;
 	if (!input->editor)
 		return input;

@@ -70,15 +70,10 @@ int main(int argc, char **argv)
 		puts("cpprof " CPPROF_VERSION);
 		break;
 	case OPTIONS_USAGE:
-		/* The reason stands above the usage for a wrong flag, as it scrolls by, and is the last line if nothing was given. */
-		if (options.sources) {
-			print_usage();
-			exit_status = fail_with(&err);
-		} else {
-			message_warning(NULL, err.message);
-			print_usage();
-			exit_status = STATUS_FAILED;
-		}
+		if (!options.sources)
+			message_warning(NULL, err.message); /* where Go's flag package has it */
+		print_usage();
+		exit_status = fail_with(&err); /* where it does not scroll away */
 		break;
 	case OPTIONS_ERROR:
 		exit_status = fail_with(&err);

@@ -23,11 +23,6 @@ static const struct {
 #define SELECTOR_COUNT (sizeof(selectors) / sizeof(selectors[0]))
 #define SELECTOR_MEAN_DELAY 1
 
-/* Formats that pprof has and cpprof does not have yet: said plainly instead of "not defined". */
-static const char *const missing_formats[] = { "callgrind",   "disasm", "dot", "eog", "evince", "gif", "gv",
-	                                           "kcachegrind", "pdf",    "png", "ps",  "svg",    "web", "weblist" };
-#define MISSING_COUNT (sizeof(missing_formats) / sizeof(missing_formats[0]))
-
 /* What the flags are parsed into before they are checked. Every command has a slot, by its row in the table. */
 struct raw_flags {
 	const char *config_texts[64];  /* by row of config_fields */
@@ -35,7 +30,8 @@ struct raw_flags {
 	bool *command_given;
 	const char **command_parameters;
 	bool selector_given[SELECTOR_COUNT];
-	bool missing_given[MISSING_COUNT];
+	bool *missing_given;             /* by row of missing_commands */
+	const char **missing_parameters; /* the same, for those that take one */
 	const char *base, *diff_base, *tools, *http;
 	bool no_browser, version;
 	int64_t seconds, timeout;
@@ -79,8 +75,14 @@ static void add_command_flags(struct flag_set *set, struct raw_flags *raw)
 		else
 			flag_set_add(set, command_table[i].name, FLAG_BOOL, &raw->command_given[i]);
 	}
-	for (size_t i = 0; i < MISSING_COUNT; i++)
-		flag_set_add(set, missing_formats[i], FLAG_BOOL, &raw->missing_given[i]);
+	raw->missing_given = xcalloc(missing_command_count, sizeof(*raw->missing_given));
+	raw->missing_parameters = xcalloc(missing_command_count, sizeof(*raw->missing_parameters));
+	for (size_t i = 0; i < missing_command_count; i++) {
+		if (missing_commands[i].has_parameter)
+			flag_set_add(set, missing_commands[i].name, FLAG_TEXT, &raw->missing_parameters[i]);
+		else
+			flag_set_add(set, missing_commands[i].name, FLAG_BOOL, &raw->missing_given[i]);
+	}
 }
 
 static void add_source_flags(struct flag_set *set, struct options *options, struct raw_flags *raw)
@@ -151,9 +153,9 @@ static enum status choose_command(struct options *options, const struct raw_flag
 		count++;
 	}
 	const char *missing = NULL;
-	for (size_t i = 0; i < MISSING_COUNT; i++) {
-		if (raw->missing_given[i]) {
-			missing = missing_formats[i];
+	for (size_t i = 0; i < missing_command_count; i++) {
+		if (raw->missing_given[i] || (raw->missing_parameters[i] && *raw->missing_parameters[i])) {
+			missing = missing_commands[i].name;
 			count++;
 		}
 	}
@@ -252,6 +254,8 @@ enum options_result options_parse(struct options *options, int argc, char **argv
 	flag_set_release(&set);
 	free(raw.command_given);
 	free(raw.command_parameters);
+	free(raw.missing_given);
+	free(raw.missing_parameters);
 	return result;
 }
 

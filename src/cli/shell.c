@@ -126,6 +126,8 @@ static void print_help(const struct shell *shell, const struct words *words)
 	buffer_init(&text, BUFFER_UNLIMITED);
 	if (words->count == 1)
 		usage_append_shell(&text);
+	else if (command_is_missing(words->items[1]))
+		buffer_printf(&text, "There is no %s yet; `proto > file` writes a file that pprof reads\n", words->items[1]);
 	else if (!usage_append_topic(&text, words->items[1], shell->profile))
 		buffer_printf(&text, "Unknown command: %s\n", words->items[1]);
 	message_line(NULL, buffer_text(&text));

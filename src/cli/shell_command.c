@@ -41,6 +41,9 @@ static enum status unknown_command(const char *name, const char *argument, struc
 	const struct config_field *field = config_field_find(name, &choice);
 	if (field && (choice || field->kind != CONFIG_CHOICE))
 		return error_set(err, STATUS_INVALID, "did you mean: %s=%s", name, argument ? argument : "<val>");
+	if (command_is_missing(name))
+		return error_set(err, STATUS_UNSUPPORTED, "there is no %s yet; `proto > file` writes a file that pprof reads",
+		                 name);
 	return error_set(err, STATUS_INVALID, "unrecognized command: \"%s\"", name);
 }
 

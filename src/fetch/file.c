@@ -62,6 +62,9 @@ enum status file_read_fd(int fd, const char *path, struct buffer *to, struct err
 enum status file_read(const char *path, struct buffer *to, struct error *err)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0 && errno == ENXIO)
+		return error_set(err, STATUS_INVALID,
+		                 "open %s: this is a socket; fetch through it with -unix=%s http://NAME/PATH", path, path);
 	if (fd < 0)
 		return error_set_errno(err, errno, "open %s", path);
 	enum status status = file_read_fd(fd, path, to, err);

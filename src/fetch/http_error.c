@@ -164,6 +164,8 @@ enum status transfer_explain(const struct transfer *transfer, CURLcode code, str
 		return explain_resolve(transfer, false, err);
 	case CURLE_COULDNT_CONNECT:
 		return explain_connect(transfer, err);
+	case CURLE_URL_MALFORMAT:
+		return error_set(err, STATUS_INVALID, "invalid URL: look at its host and port");
 	case CURLE_OPERATION_TIMEDOUT:
 		return explain_timeout(transfer, err);
 	case CURLE_PEER_FAILED_VERIFICATION:

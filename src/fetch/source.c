@@ -16,6 +16,8 @@
 
 #define NS_PER_SECOND INT64_C(1000000000)
 #define DEFAULT_PATH "/debug/pprof/profile"
+/* How long a server takes for the profile at that path if it is not told. */
+#define DEFAULT_PATH_SECONDS 30
 #define DEFAULT_TIMEOUT_NS (60 * NS_PER_SECOND)
 /* A server that was asked for N seconds answers a little later. */
 #define TIMEOUT_MARGIN_NS (5 * NS_PER_SECOND)
@@ -122,16 +124,17 @@ static enum status read_file(const char *source, const struct fetch_options *opt
 	return file_read(source, bytes, err);
 }
 
-static void tell_fetching(const struct url *url, const struct fetch_options *options)
+static void tell_fetching(const struct url *url, bool default_path, const struct fetch_options *options)
 {
 	char *shown = url_text(url, true);
 	char *line = xasprintf("Fetching profile over HTTP from %s", shown);
 	options->notice(options->notice_arg, line);
 	free(line);
 	free(shown);
-	if (options->seconds > 0) {
+	int64_t seconds = options->seconds > 0 ? options->seconds : default_path ? DEFAULT_PATH_SECONDS : 0;
+	if (seconds > 0) {
 		char duration[DURATION_TEXT_SIZE];
-		duration_text(duration, options->seconds * NS_PER_SECOND);
+		duration_text(duration, seconds * NS_PER_SECOND);
 		line = xasprintf("Please wait... (%s)", duration);
 		options->notice(options->notice_arg, line);
 		free(line);
@@ -167,7 +170,6 @@ static char *text_hint(const struct http_answer *answer)
 static enum status fetch_url(const struct url *url, int64_t timeout_ns, const struct fetch_options *options,
                              size_t ceiling, struct fetched *fetched, struct error *err)
 {
-	tell_fetching(url, options);
 	struct http_request request = {
 		.url = url,
 		.timeout_ns = timeout_ns + TIMEOUT_MARGIN_NS,
@@ -205,6 +207,8 @@ enum status fetch_source(const char *source, const struct fetch_options *options
 	if (!stat_errno) {
 		status = read_file(source, options, &fetched.bytes, err);
 	} else if (classify(source, options, &url, &duration_ns, &timeout_ns)) {
+		bool default_path = strcmp(url.path, DEFAULT_PATH) == 0 && !*url.query && !strstr(source, DEFAULT_PATH);
+		tell_fetching(&url, default_path, options);
 		status = fetch_url(&url, timeout_ns, options, ceiling, &fetched, err);
 		url_release(&url);
 	} else {

@@ -4,8 +4,10 @@
 
 #include "profile/profile.h"
 
-/* Largest profile accepted after decompression: all indices of the model fit in 32 bits below it. */
+/* No profile is larger after decompression: all indices of the model fit in 32 bits below it. */
 #define PROFILE_CEILING ((size_t)4 * 1024 * 1024 * 1024 - 4096)
+/* The largest profile accepted here, in bytes: PROFILE_CEILING, or on a small machine half of its memory. */
+size_t profile_ceiling(void);
 
 /* Reads a profile from the bytes of a file or an answer: profile.proto or a legacy format, compressed by gzip or not.
  * The bytes are not needed afterwards. On success *ret_profile is initialised and valid (profile_check); on failure it

@@ -57,13 +57,24 @@ def _shows_source_path(reference, ours):
     return len(lines) < len(ours.stderr.split(b"\n")) and ours._replace(stderr=b"\n".join(lines)) == reference
 
 
+_SOURCE_LIKE_OPTION = re.compile(rb"^-.* is taken as a source: options go in front of the first source$")
+
+
+def _says_where_options_go(reference, ours):
+    """`cpprof FILE -top`: our one more line says what the reader has mistaken."""
+    hints = [line for line in ours.stderr.split(b"\n") if _SOURCE_LIKE_OPTION.match(line)]
+    lines = [line for line in ours.stderr.split(b"\n") if line not in hints and not SOURCES_HINT.match(line)]
+    return hints and b"\n".join(lines) == reference.stderr and ours._replace(stderr=b"") == reference._replace(stderr=b"")
+
+
 def _says_where_sources_are_looked_for(reference, ours):
     """`list` without source files: our one line on stderr says which options help."""
     lines = [line for line in ours.stderr.split(b"\n") if not SOURCES_HINT.match(line)]
     return b"\n".join(lines) == reference.stderr and ours._replace(stderr=b"") == reference._replace(stderr=b"")
 
 
-DIFFERENCES = [("a sum at the limit of 64 bits", _reaches_the_limit),
+DIFFERENCES = [("a hint that options go first", _says_where_options_go),
+               ("a sum at the limit of 64 bits", _reaches_the_limit),
                ("`o` shows source_path", _shows_source_path),
                ("the reference prints internal fields", _prints_internal_fields),
                ("a hint where source files are looked for", _says_where_sources_are_looked_for),

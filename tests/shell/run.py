@@ -200,6 +200,10 @@ def mistakes(cpprof, home):
         terminal.type("\x03")  # gives up the line
         terminal.read_until(lambda text: text[before:].endswith("\n" + PROMPT), "a new prompt after ^C")
         expect("flat%" in terminal.command("top\n"), "the shell should go on after ^C")
+        terminal.command("focus=größe\n")
+        expect("focus                     = größe" in terminal.command("o\n"), "what is not ASCII should arrive")
+        terminal.command(":\n")
+        expect("there is no svg yet" in terminal.command("svg\n"), "a report that is not there yet should be named")
         expect("Unknown command: foo" in terminal.command("help foo\n"), "help should say that it does not know")
         expect("nodecount" in terminal.command("o\n"), "o should list the options")
         expect(terminal.end("exit\n") == 0, "exit should end with status 0")

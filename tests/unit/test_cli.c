@@ -182,6 +182,7 @@ static void contradictions_are_refused(void **state)
 	(void)state;
 	expect_failure("-top -raw p", OPTIONS_ERROR, "must set at most one output format");
 	expect_failure("-top -svg p", OPTIONS_ERROR, "must set at most one output format");
+	expect_failure("-disasm=main p", OPTIONS_ERROR, "there is no -disasm yet; `cpprof -help` lists the reports");
 	expect_failure("-svg p", OPTIONS_ERROR, "there is no -svg yet; `cpprof -help` lists the reports");
 	expect_failure("-lines -files -top p", OPTIONS_ERROR, "conflicting options set: [files lines]");
 	expect_failure("-base=a -diff_base=b p", OPTIONS_ERROR, "-base and -diff_base flags cannot both be specified");
@@ -340,6 +341,9 @@ static void tab_completes(void **state)
 	expect_completion(&profile, "tags mangledM", "");
 	expect_completion(&profile, "cmd mangledM", "");
 	expect_completion(&profile, "top ", "");
+	expect_completion(&profile, "granularity=file", "granularity=filefunctions granularity=files");
+	expect_completion(&profile, "sort=", "sort=cum sort=flat");
+	expect_completion(&profile, "focus=m", "");
 	struct completion completion;
 	completion_find(&completion, "peek mangled", &profile);
 	assert_int_equal(completion.word_start, 5);
