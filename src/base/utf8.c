@@ -54,14 +54,3 @@ size_t utf8_count(struct str text)
 	}
 	return count;
 }
-
-bool utf8_valid(struct str text)
-{
-	while (text.length > 0) {
-		size_t size = 1;
-		if ((unsigned char)text.data[0] >= 0x80 && utf8_decode(text, &size) == UTF8_BAD && size == 1)
-			return false;
-		text = str_from(text, size);
-	}
-	return true;
-}

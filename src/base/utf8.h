@@ -17,6 +17,5 @@ uint32_t utf8_decode(struct str text, size_t *ret_size);
 size_t utf8_encode(uint32_t character, char to[4]);
 /* Number of characters, as Go's utf8.RuneCountInString. */
 size_t utf8_count(struct str text);
-bool utf8_valid(struct str text);
 
 #endif

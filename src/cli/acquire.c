@@ -122,7 +122,7 @@ static void tell_failure(const struct job *job)
 /* Adds what a chunk of jobs has brought. */
 static enum status add_jobs(struct group *group, struct job *jobs, size_t job_count)
 {
-	struct profile *profiles[CHUNK + 1];
+	struct profile *profiles[CHUNK];
 	size_t count = 0;
 	struct profile earlier = group->profile;
 	for (size_t i = 0; i < job_count; i++) {
@@ -290,7 +290,6 @@ static enum status symbolize(const struct options *options, struct group *group,
 	struct symbolize_options symbols = { .notice = message_warning };
 	bool remote;
 	symbolize_options_parse(options->symbolize, &symbols, &remote);
-	symbols.notice = message_warning;
 	if (symbols.none)
 		return STATUS_OK;
 	struct profile *profile = &group->profile;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,6 +70,18 @@ bool command_is_missing(const char *name)
 	return false;
 }
 
+void context_notice(const struct report_context *context, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	char *line;
+	if (vasprintf(&line, format, args) >= 0) {
+		context->notice(context->notice_arg, line);
+		free(line);
+	}
+	va_end(args);
+}
+
 /* --- where the output goes ------------------------------------------------------------------------------------------- */
 
 /* A report on its way to a file. It is written to a file without a name, which takes the place of the old one when it is
@@ -79,13 +92,6 @@ struct destination {
 	bool is_unnamed; /* else it is written in place: a device, a FIFO, a directory or file system that cannot do better */
 	bool is_new;     /* written in place, but to a file that was not there */
 };
-
-static void notice(const struct report_context *context, const char *words, const char *path)
-{
-	char *line = xasprintf("%s%s", words, path);
-	context->notice(context->notice_arg, line);
-	free(line);
-}
 
 /* profile001.pb.gz and so on, the first that is free, in the current directory. */
 static enum status open_numbered(struct destination *destination, const char *extension, struct error *err)
@@ -138,8 +144,10 @@ static enum status open_file(struct destination *destination, const char *path, 
 		destination->fd = open_unnamed(path, exists ? &existing : NULL);
 		destination->is_unnamed = destination->fd >= 0;
 	}
-	if (!destination->is_unnamed)
+	if (!destination->is_unnamed) {
 		destination->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+		destination->is_new = !exists;
+	}
 	return destination->fd >= 0 ? STATUS_OK : error_set_errno(err, errno, "open %s", path);
 }
 
@@ -203,7 +211,7 @@ enum status command_run(const struct command *command, const char *parameter, co
 		out_init_fd(&out, destination.fd);
 		status = pipeline_write(&pipeline, &out, err);
 		if (status == STATUS_OK && destination.path)
-			notice(context, "Generating report in ", destination.path);
+			context_notice(context, "Generating report in %s", destination.path);
 		enum status written = out_close(&out, &write_error);
 		bool reader_left = written != STATUS_OK && write_error.sys_errno == EPIPE && !destination.path;
 		if (status == STATUS_OK && written != STATUS_OK && !reader_left) {

@@ -55,6 +55,9 @@ struct report_context {
 	void *notice_arg;
 };
 
+/* Tells the user one line. */
+void context_notice(const struct report_context *context, const char *format, ...) CPPROF_PRINTF(2, 3);
+
 /* Makes one report: overrides of the command, filters, aggregation, report, output (stdout or config->output).
  * `parameter` is the regular expression of list and peek, else NULL. The profile is edited: pass a copy to keep it.
  * Errors read as the reference's final line without "pprof: ". A closed stdout (EPIPE) is success. */

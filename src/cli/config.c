@@ -90,6 +90,9 @@ const struct config_field config_fields[] = {
 	CHOICE_FIELD(granularity, granularity_choices, "What one entry stands for: functions, files, lines, ..."),
 };
 const size_t config_field_count = sizeof(config_fields) / sizeof(config_fields[0]);
+_Static_assert(sizeof(config_fields) / sizeof(config_fields[0]) <= CONFIG_FIELDS_MAX, "CONFIG_FIELDS_MAX is too small");
+_Static_assert(sizeof(granularity_choices) / sizeof(granularity_choices[0]) <= CONFIG_CHOICES_MAX,
+               "CONFIG_CHOICES_MAX is too small");
 
 static bool holds_text(const struct config_field *field)
 {

@@ -59,6 +59,9 @@ struct config_field {
 	const char *help;                    /* lines; the first stands alone in lists */
 };
 
+/* More fields than there are. */
+#define CONFIG_FIELDS_MAX 64
+#define CONFIG_CHOICES_MAX 8
 extern const struct config_field config_fields[];
 extern const size_t config_field_count;
 

@@ -1,32 +1,12 @@
 /* filters.c - filter options. */
 #include "cli/filters.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/xalloc.h"
 #include "profile/filter.h"
 #include "profile/prune.h"
-
-void context_notice(const struct report_context *context, const char *format, ...)
-{
-	struct buffer line;
-	buffer_init(&line, BUFFER_UNLIMITED);
-	va_list args, again;
-	va_start(args, format);
-	va_copy(again, args);
-	int length = vsnprintf(NULL, 0, format, args);
-	if (length >= 0) {
-		vsnprintf(buffer_reserve(&line, (size_t)length), (size_t)length + 1, format, again);
-		buffer_claim(&line, (size_t)length);
-	}
-	va_end(again);
-	va_end(args);
-	context->notice(context->notice_arg, buffer_text(&line));
-	buffer_release(&line);
-}
 
 static bool search(const void *expression, struct str text)
 {

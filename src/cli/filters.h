@@ -13,7 +13,4 @@ enum status filters_apply(const struct config *config, struct profile *profile, 
 /* A matcher that asks the expression; unset for NULL. */
 struct matcher regexp_matcher(const struct regexp *regexp);
 
-/* Tells the user one line. */
-void context_notice(const struct report_context *context, const char *format, ...) CPPROF_PRINTF(2, 3);
-
 #endif

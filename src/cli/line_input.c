@@ -145,10 +145,14 @@ static void remember(struct line_input *input, const char *line)
 		return;
 	history(input->history, &event, H_ENTER, line);
 	if (input->history_path) {
+		/* Beside and renamed: a kill in the middle must not cost the whole history. */
+		char *beside = xasprintf("%s.%ld", input->history_path, (long)getpid());
 		make_parents(input->history_path);
 		mode_t mask = umask(077);
-		history(input->history, &event, H_SAVE, input->history_path);
+		if (history(input->history, &event, H_SAVE, beside) < 0 || rename(beside, input->history_path) != 0)
+			unlink(beside);
 		umask(mask);
+		free(beside);
 	}
 }
 

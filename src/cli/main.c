@@ -1,6 +1,7 @@
 /* main.c - the program: options, profile, then one report or the shell. */
 #include <limits.h>
 #include <malloc.h>
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,6 +69,10 @@ int main(int argc, char **argv)
 		break;
 	case OPTIONS_VERSION:
 		puts("cpprof " CPPROF_VERSION);
+		if (fflush(stdout) != 0) {
+			error_set_errno(&err, errno, "write");
+			exit_status = fail_with(&err);
+		}
 		break;
 	case OPTIONS_USAGE:
 		if (!options.sources)

@@ -9,8 +9,6 @@
 #include "cli/flags.h"
 #include "symbolize/symbolize.h"
 
-#define CHOICES_MAX 8
-
 /* Old names of sample types, in the order in which the first given one wins. */
 static const struct {
 	const char *flag, *sample_type;
@@ -25,8 +23,8 @@ static const struct {
 
 /* What the flags are parsed into before they are checked. Every command has a slot, by its row in the table. */
 struct raw_flags {
-	const char *config_texts[64];  /* by row of config_fields */
-	bool choices[64][CHOICES_MAX]; /* by row and choice */
+	const char *config_texts[CONFIG_FIELDS_MAX];         /* by row of config_fields */
+	bool choices[CONFIG_FIELDS_MAX][CONFIG_CHOICES_MAX]; /* by row and choice */
 	bool *command_given;
 	const char **command_parameters;
 	bool selector_given[SELECTOR_COUNT];

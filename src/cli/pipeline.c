@@ -1,13 +1,13 @@
 /* pipeline.c - what happens to a profile between the options and the report. */
 #include "cli/pipeline.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/buffer.h"
 #include "base/xalloc.h"
 #include "cli/filters.h"
+#include "cli/values.h"
 #include "profile/aggregate.h"
 #include "profile/tag_frames.h"
 
@@ -25,24 +25,13 @@ static enum status unknown_sample_type(const struct profile *profile, const char
 	return status;
 }
 
-/* A decimal number with an optional sign, and nothing else. */
-static bool read_index(const char *text, long long *ret_index)
-{
-	const char *digits = text + (*text == '-' || *text == '+');
-	if (!*digits || digits[strspn(digits, "0123456789")])
-		return false;
-	errno = 0;
-	*ret_index = strtoll(text, NULL, 10);
-	return errno == 0;
-}
-
 enum status sample_index_find(const struct profile *profile, const char *sample_index, uint32_t *ret_index,
                               struct error *err)
 {
 	uint32_t count = profile->sample_type_count;
 	if (count == 0)
 		return error_set(err, STATUS_INVALID, "profile has no samples");
-	long long number;
+	int64_t number;
 	if (!*sample_index) {
 		*ret_index = count - 1;
 		for (uint32_t k = count; k > 0 && profile->default_sample_type; k--) {
@@ -51,8 +40,8 @@ enum status sample_index_find(const struct profile *profile, const char *sample_
 		}
 		return STATUS_OK;
 	}
-	if (read_index(sample_index, &number)) {
-		if (number < 0 || number >= (long long)count)
+	if (value_parse_decimal(sample_index, &number) == VALUE_OK) {
+		if (number < 0 || number >= (int64_t)count)
 			return error_set(err, STATUS_INVALID, "sample_index %s is outside the range [0..%u]", sample_index,
 			                 count - 1);
 		*ret_index = (uint32_t)number;

@@ -43,9 +43,9 @@ static void greet(struct shell *shell)
 /* "[cum | flat]" */
 static void append_choices(struct buffer *to, const struct config_choice *choices)
 {
-	const char *names[16];
+	const char *names[CONFIG_CHOICES_MAX];
 	size_t count = 0;
-	for (; choices[count].name && count < 16; count++) {
+	for (; choices[count].name; count++) {
 		size_t at = count;
 		for (; at > 0 && strcmp(names[at - 1], choices[count].name) > 0; at--)
 			names[at] = names[at - 1];

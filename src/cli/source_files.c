@@ -17,6 +17,12 @@
 
 /* No source file of anybody is larger; a profile may name any file. */
 #define SOURCE_CEILING ((size_t)256 * 1024 * 1024)
+#define READ_SIZE ((size_t)64 * 1024)
+
+/* All that is kept in memory at once. */
+#define SOURCES_CEILING ((size_t)1024 * 1024 * 1024)
+/* A FIFO or a terminal of that name is neither waited for nor taken over. */
+#define SOURCE_OPEN_FLAGS (O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
 
 struct source_file {
 	char *name; /* as the profile has it */
@@ -29,6 +35,7 @@ struct source_file {
 void source_files_init(struct source_files *files, const char *source_path, const char *trim_path)
 {
 	*files = (struct source_files){ .trim_path = xstrdup(trim_path) };
+	strtab_init(&files->names, 0);
 	char *here = *source_path ? NULL : getcwd(NULL, 0);
 	files->search_path = xstrdup(here ? here : source_path);
 	free(here);
@@ -41,6 +48,7 @@ void source_files_release(struct source_files *files)
 		free(files->files[i].lines);
 		buffer_release(&files->files[i].content);
 	}
+	strtab_release(&files->names);
 	free(files->files);
 	free(files->search_path);
 	free(files->trim_path);
@@ -51,7 +59,7 @@ static int open_upwards(struct str directory, struct str path)
 {
 	for (;;) {
 		char *file = path_join((struct str[]){ directory, path }, 2);
-		int fd = open(file, O_RDONLY | O_CLOEXEC);
+		int fd = open(file, SOURCE_OPEN_FLAGS);
 		free(file);
 		if (fd >= 0)
 			return fd;
@@ -74,7 +82,7 @@ static int find_and_open(const struct source_files *files, struct str name, stru
 	struct str path = path_trim(name, str_of(files->trim_path), str_of(files->search_path));
 	if (path.length && path.data[0] == '/') {
 		char *text = xstrndup(path.data, path.length);
-		int fd = open(text, O_RDONLY | O_CLOEXEC);
+		int fd = open(text, SOURCE_OPEN_FLAGS);
 		if (fd < 0)
 			error_set_errno(err, errno, "open %s", text);
 		free(text);
@@ -90,18 +98,30 @@ static int find_and_open(const struct source_files *files, struct str name, stru
 	return -1;
 }
 
-static void read_content(struct source_file *file, int fd)
+/* A directory or device of that name has no lines. */
+static bool is_regular(int fd)
 {
 	struct stat status;
-	if (fstat(fd, &status) == 0 && !S_ISREG(status.st_mode))
-		return; /* a directory or device of that name has no lines */
-	char *room;
-	ssize_t got = 1;
-	while (got > 0 && (room = buffer_reserve(&file->content, 65536))) {
-		got = read(fd, room, 65536);
+	return fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
+}
+
+static enum status read_content(struct source_file *file, int fd, size_t ceiling, struct error *err)
+{
+	buffer_init(&file->content, ceiling < SOURCE_CEILING ? ceiling : SOURCE_CEILING);
+	while (is_regular(fd)) {
+		char *room = buffer_reserve(&file->content, READ_SIZE);
+		if (!room)
+			return error_set(err, STATUS_LIMIT, "read %s: more than %zu bytes of source are not accepted", file->name,
+			                 file->content.ceiling);
+		ssize_t got = read(fd, room, READ_SIZE);
+		if (got == 0)
+			break;
 		if (got > 0)
 			buffer_claim(&file->content, (size_t)got);
+		else if (errno != EINTR)
+			return error_set_errno(err, errno, "read %s", file->name);
 	}
+	return STATUS_OK;
 }
 
 static void split_lines(struct source_file *file)
@@ -117,28 +137,31 @@ static void split_lines(struct source_file *file)
 	}
 }
 
+static void load(struct source_files *files, struct source_file *file)
+{
+	int fd = find_and_open(files, str_of(file->name), &file->failure);
+	if (fd < 0) {
+		files->missing++;
+		return;
+	}
+	if (read_content(file, fd, SOURCES_CEILING - files->loaded_bytes, &file->failure) == STATUS_OK)
+		split_lines(file);
+	files->loaded_bytes += file->content.length;
+	close(fd);
+}
+
 static enum status read_source(void *arg, struct str name, struct source_lines *ret_lines, struct error *err)
 {
 	struct source_files *files = arg;
-	struct source_file *file = NULL;
-	for (size_t i = 0; i < files->count && !file; i++) {
-		if (str_equal(str_of(files->files[i].name), name))
-			file = &files->files[i];
-	}
-	if (!file) {
+	uint32_t known = strtab_find(&files->names, name);
+	if (known == UINT32_MAX) {
 		files->files = xgrow(files->files, files->count, &files->capacity, sizeof(*files->files));
-		file = &files->files[files->count++];
-		*file = (struct source_file){ .name = xstrndup(name.data, name.length) };
-		buffer_init(&file->content, SOURCE_CEILING);
-		int fd = find_and_open(files, name, &file->failure);
-		if (fd >= 0) {
-			read_content(file, fd);
-			close(fd);
-			split_lines(file);
-		} else {
-			files->missing++;
-		}
+		struct source_file *added = &files->files[files->count++];
+		*added = (struct source_file){ .name = xstrndup(name.data, name.length) };
+		known = strtab_add(&files->names, NULL, (struct str){ added->name, name.length });
+		load(files, added);
 	}
+	const struct source_file *file = &files->files[known - 1]; /* the empty string has the index 0 */
 	*ret_lines = (struct source_lines){ file->lines, file->line_count };
 	if (file->failure.code)
 		*err = file->failure;

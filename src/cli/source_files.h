@@ -2,13 +2,16 @@
 #ifndef CPPROF_CLI_SOURCE_FILES_H
 #define CPPROF_CLI_SOURCE_FILES_H
 
+#include "base/strtab.h"
 #include "report/report.h"
 
 struct source_files {
 	char *search_path; /* ':'-separated directories; the current one if -source_path was not given */
 	char *trim_path;
+	struct strtab names; /* of `files`, by index + 1 */
 	struct source_file *files;
 	size_t count, capacity;
+	size_t loaded_bytes;
 	unsigned missing; /* files that were asked for and not found */
 };
 

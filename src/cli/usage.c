@@ -23,9 +23,9 @@ static int compare_fields(const void *a, const void *b)
 /* The commands stand sorted in their table; the options are sorted here, their order in the table has a meaning. */
 static void append_commands_and_options(struct buffer *to, const char *dash)
 {
-	struct config_field fields[64];
+	struct config_field fields[CONFIG_FIELDS_MAX];
 	size_t count = 0;
-	for (size_t i = 0; i < config_field_count && count < 64; i++)
+	for (size_t i = 0; i < config_field_count; i++)
 		fields[count++] = config_fields[i];
 	qsort(fields, count, sizeof(*fields), compare_fields);
 	buffer_append_text(to,

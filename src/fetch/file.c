@@ -43,7 +43,7 @@ static enum status read_to_end(int fd, const char *path, size_t expected, size_t
 	}
 }
 
-enum status file_read_fd(int fd, const char *path, struct buffer *to, struct error *err)
+static enum status read_fd(int fd, const char *path, struct buffer *to, struct error *err)
 {
 	struct stat status;
 	if (fstat(fd, &status) != 0)
@@ -67,7 +67,7 @@ enum status file_read(const char *path, struct buffer *to, struct error *err)
 		                 "open %s: this is a socket; fetch through it with -unix=%s http://NAME/PATH", path, path);
 	if (fd < 0)
 		return error_set_errno(err, errno, "open %s", path);
-	enum status status = file_read_fd(fd, path, to, err);
+	enum status status = read_fd(fd, path, to, err);
 	close(fd);
 	return status;
 }

@@ -8,8 +8,6 @@
 
 /* Appends the content of the file, within the buffer's ceiling. */
 enum status file_read(const char *path, struct buffer *to, struct error *err) CPPROF_MUST_USE;
-/* The same for an open descriptor; `path` is for the errors. */
-enum status file_read_fd(int fd, const char *path, struct buffer *to, struct error *err) CPPROF_MUST_USE;
 /* Writes all the bytes; `path` is for the error. */
 enum status file_write_fd(int fd, const char *path, struct str bytes, struct error *err) CPPROF_MUST_USE;
 

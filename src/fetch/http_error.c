@@ -24,8 +24,11 @@ void transfer_clean_text(struct str text, char *to, size_t size)
 	bool blank = false;
 	for (size_t i = 0; i < text.length; i++) {
 		unsigned char c = (unsigned char)text.data[i];
-		if (c <= ' ' || c == 0x7F) {
+		/* U+0080 to U+009F control terminals, too. */
+		bool is_c1 = c == 0xC2 && i + 1 < text.length && (unsigned char)text.data[i + 1] < 0xA0;
+		if (c <= ' ' || c == 0x7F || is_c1) {
 			blank = length > 0;
+			i += is_c1;
 			continue;
 		}
 		if (length + (blank ? 2 : 1) >= size)

@@ -1,6 +1,7 @@
 /* perf.c - files of `perf record`, by way of the program perf_to_profile. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,8 +42,17 @@ static enum status run_converter(const char *from, const char *to, struct error 
 	char *const arguments[] = {
 		argument(CONVERTER), argument("-i"), argument(from), argument("-o"), argument(to), argument("-f"), NULL
 	};
+	/* We ignore SIGPIPE; the converter shall not. */
+	sigset_t defaults;
+	posix_spawnattr_t attributes;
+	sigemptyset(&defaults);
+	sigaddset(&defaults, SIGPIPE);
+	posix_spawnattr_init(&attributes);
+	posix_spawnattr_setsigdefault(&attributes, &defaults);
+	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
 	pid_t pid;
-	int reason = posix_spawnp(&pid, CONVERTER, NULL, NULL, arguments, environ);
+	int reason = posix_spawnp(&pid, CONVERTER, NULL, &attributes, arguments, environ);
+	posix_spawnattr_destroy(&attributes);
 	if (reason == ENOENT)
 		return error_set(err, STATUS_UNSUPPORTED, "exec: \"" CONVERTER "\": executable file not found in $PATH");
 	if (reason != 0)

@@ -3,7 +3,6 @@
 #include "profile/legacy_build.h"
 
 #include <stdlib.h>
-#include <sys/random.h>
 
 #include "base/xalloc.h"
 
@@ -12,8 +11,6 @@ void legacy_init(struct legacy *legacy, struct error *err)
 	*legacy = (struct legacy){ .err = err };
 	profile_init(&legacy->profile);
 	id_map_init(&legacy->by_address, 0);
-	if (getrandom(&legacy->seed, sizeof(legacy->seed), GRND_NONBLOCK) < 0)
-		legacy->seed = (uint64_t)(uintptr_t)legacy->by_address.dense;
 }
 
 void legacy_release(struct legacy *legacy)
@@ -40,29 +37,19 @@ void legacy_set_period(struct legacy *legacy, const char *type, const char *unit
 	legacy->profile.period = period;
 }
 
-/* A bijection that nobody outside can foresee (the finalizer of SplitMix64). */
-static uint64_t scramble(const struct legacy *legacy, uint64_t address)
-{
-	uint64_t x = address ^ legacy->seed;
-	x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9u;
-	x = (x ^ (x >> 27)) * 0x94D049BB133111EBu;
-	return x ^ (x >> 31);
-}
-
 uint32_t legacy_find_location(const struct legacy *legacy, uint64_t address)
 {
-	return id_map_get(&legacy->by_address, scramble(legacy, address));
+	return id_map_get(&legacy->by_address, address);
 }
 
 void legacy_push(struct legacy *legacy, uint64_t address)
 {
 	struct profile *profile = &legacy->profile;
-	uint64_t key = scramble(legacy, address);
-	uint32_t location_ix = id_map_get(&legacy->by_address, key);
+	uint32_t location_ix = id_map_get(&legacy->by_address, address);
 	if (location_ix == PROFILE_NONE) {
 		location_ix = profile->location_count;
 		profile_add_location(profile)->address = address;
-		id_map_set(&legacy->by_address, key, location_ix);
+		id_map_set(&legacy->by_address, address, location_ix);
 	}
 	uint32_t at = profile_add_stack(profile, 1);
 	profile->sample_locations[at] = location_ix;

@@ -14,8 +14,7 @@
 
 struct legacy {
 	struct profile profile;
-	struct id_map by_address; /* scrambled address to location */
-	uint64_t seed; /* of the scrambling: addresses come from outside and must not be able to collide by design */
+	struct id_map by_address;     /* address to location */
 	const char *more_drop_frames; /* in addition to those that follow from the sample types, or NULL */
 	struct error *err;            /* never NULL */
 };
