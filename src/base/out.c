@@ -34,6 +34,10 @@ static void deliver(struct out *out, const char *bytes, size_t length)
 		return;
 	}
 	while (length > 0 && !out->write_errno) {
+		if (out->stop && *out->stop) {
+			out->write_errno = EINTR;
+			break;
+		}
 		ssize_t done = write(out->fd, bytes, length);
 		if (done < 0) {
 			if (errno != EINTR)

@@ -7,6 +7,7 @@
 #ifndef CPPROF_BASE_OUT_H
 #define CPPROF_BASE_OUT_H
 
+#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,6 +24,8 @@ struct out {
 	int fd;                /* -1: `target` is used */
 	struct buffer *target; /* not owned */
 	int write_errno;       /* the first failure; 0 if none */
+	/* If set and not 0, nothing is written any more: a signal handler's word. The failure is then EINTR. */
+	const volatile sig_atomic_t *stop;
 };
 
 /* The descriptor stays the caller's. */

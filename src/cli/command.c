@@ -209,16 +209,20 @@ enum status command_run(const struct command *command, const char *parameter, co
 		struct out out;
 		struct error write_error;
 		out_init_fd(&out, destination.fd);
+		out.stop = context->stop;
 		status = pipeline_write(&pipeline, &out, err);
 		if (status == STATUS_OK && destination.path)
 			context_notice(context, "Generating report in %s", destination.path);
 		enum status written = out_close(&out, &write_error);
 		bool reader_left = written != STATUS_OK && write_error.sys_errno == EPIPE && !destination.path;
 		if (status == STATUS_OK && written != STATUS_OK && !reader_left) {
-			*err = write_error;
+			status = written;
+			if (context->stop && *context->stop)
+				error_set(err, written, "interrupted");
+			else
+				*err = write_error;
 			if (destination.path)
 				error_prefix(err, "%s: ", destination.path);
-			status = written;
 		}
 	}
 	status = destination_close(&destination, status, err);

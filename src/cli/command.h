@@ -4,6 +4,7 @@
 #ifndef CPPROF_CLI_COMMAND_H
 #define CPPROF_CLI_COMMAND_H
 
+#include <signal.h>
 #include <stdbool.h>
 
 #include "base/status.h"
@@ -53,6 +54,7 @@ struct report_context {
 	bool interactive; /* the shell runs: binary formats always go to a file; text/top show 10 rows */
 	void (*notice)(void *arg, const char *line); /* one line without newline, for stderr */
 	void *notice_arg;
+	const volatile sig_atomic_t *stop; /* if it becomes other than 0, the report is given up; may be NULL */
 };
 
 /* Tells the user one line. */

@@ -1,8 +1,10 @@
 /* shell.c - the loop of the interactive shell. */
 #include "cli/shell.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/utf8.h"
 #include "base/xalloc.h"
@@ -18,6 +20,7 @@ struct shell {
 	struct profile *profile;
 	struct config config;
 	struct report_context context;
+	bool on_terminal;
 	bool quit;
 };
 
@@ -195,6 +198,14 @@ static bool run_assignment(struct shell *shell, const char *line)
 
 /* --- lines ------------------------------------------------------------------------------------------------------------ */
 
+static volatile sig_atomic_t interrupted;
+
+static void note_interrupt(int signal_number)
+{
+	(void)signal_number;
+	interrupted = 1;
+}
+
 static void run_report(struct shell *shell, struct words *words)
 {
 	const struct command *command;
@@ -214,6 +225,19 @@ static void run_report(struct shell *shell, struct words *words)
 	config_release(&config);
 }
 
+/* ^C gives up the report, and the shell with all that was set in it stays; a second one ends the shell, should the first
+ * take too long to be seen. Without a terminal nobody is there to go on. */
+static void run_interruptible(struct shell *shell, struct words *words)
+{
+	struct sigaction noting = { .sa_handler = note_interrupt, .sa_flags = (int)SA_RESETHAND }, before;
+	interrupted = 0;
+	if (shell->on_terminal)
+		sigaction(SIGINT, &noting, &before);
+	run_report(shell, words);
+	if (shell->on_terminal)
+		sigaction(SIGINT, &before, NULL);
+}
+
 static void run_line(struct shell *shell, const char *line)
 {
 	if (run_assignment(shell, line))
@@ -228,7 +252,7 @@ static void run_line(struct shell *shell, const char *line)
 	else if (strcmp(first, "help") == 0)
 		print_help(shell, &words);
 	else if (words.count > 0)
-		run_report(shell, &words);
+		run_interruptible(shell, &words);
 	words_release(&words);
 }
 
@@ -277,7 +301,8 @@ void shell_run(struct profile *profile, const struct config *config)
 {
 	struct shell shell = {
 		.profile = profile,
-		.context = { .interactive = true, .notice = message_warning },
+		.context = { .interactive = true, .notice = message_warning, .stop = &interrupted },
+		.on_terminal = isatty(STDIN_FILENO),
 	};
 	config_copy(&shell.config, config);
 	shell.config.compact_labels = true;

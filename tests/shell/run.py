@@ -18,6 +18,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "differential"))
 import oracle  # noqa: E402
+import pprofproto  # noqa: E402
 
 TOP = os.path.dirname(os.path.dirname(HERE))
 PROFILES = sorted(glob.glob(os.path.join(TOP, "examples", "leaky-go", "profiles", "pprof.leak.goroutine.*.pb.gz")))
@@ -211,6 +212,30 @@ def mistakes(cpprof, home):
         terminal.kill()
 
 
+def interrupt(cpprof, home):
+    """^C while a long report is printed gives up the report; the shell and what was set in it stay"""
+    big = os.path.join(home, "big.pb")
+    profile = pprofproto.Profile()
+    profile.sample_types = [("samples", "count")]
+    profile.functions = [{"id": 1, "name": "f" * 200, "system_name": "", "file": "", "start_line": 0}]
+    profile.locations = [{"id": 1, "mapping": 0, "address": 0, "lines": [(1, 0, 0)], "folded": False}]
+    profile.samples = [{"locations": [1] * 50, "values": [1], "labels": []} for _ in range(20000)]
+    with open(big, "wb") as out:
+        out.write(pprofproto.encode(profile, pprofproto.Style()))
+    terminal = Terminal(cpprof, home, "-symbolize=none", big)
+    try:
+        terminal.read_prompt()
+        terminal.command("nodecount=7\n")
+        terminal.command("traces\n", until="ffff")
+        os.write(terminal.master, b"\x03")
+        terminal.read_until(lambda text: text.endswith("interrupted\n" + PROMPT), "the prompt after ^C")
+        expect(len(terminal.seen) < 100 << 20, "the report should not have been printed to its end")
+        expect("nodecount                 = 7" in terminal.command("o\n"), "what was set should stay")
+        expect(terminal.end("q\n") == 0, "q should end with status 0")
+    finally:
+        terminal.kill()
+
+
 def dumb(cpprof, home):
     """TERM=dumb: a plain prompt, no escapes"""
     terminal = Terminal(cpprof, home, PROFILES[0], term="dumb")
@@ -226,7 +251,7 @@ def dumb(cpprof, home):
 def main():
     cpprof = oracle.ours_or_skip()
     failed = passed = 0
-    for case in (reports, completion, history, mistakes, dumb):
+    for case in (reports, completion, history, mistakes, interrupt, dumb):
         if sys.argv[1:] and case.__name__ not in sys.argv[1:]:
             continue
         with tempfile.TemporaryDirectory(prefix="cpprof-shell-") as home:
