@@ -69,6 +69,8 @@ static void *alloc_bytes(struct arena *arena, size_t size, size_t skip)
 
 void *arena_alloc(struct arena *arena, size_t size)
 {
+	if (size == 0)
+		size = 1; /* a pointer that is valid and its own */
 	size_t misaligned = (size_t)((uintptr_t)arena->next % ALIGNMENT);
 	return alloc_bytes(arena, size, misaligned ? ALIGNMENT - misaligned : 0);
 }

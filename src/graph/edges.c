@@ -24,12 +24,26 @@ struct edge_slot {
 	uint32_t hash;        /* compared before the edge is */
 };
 
+/* One step of one stack, from a kept node to the next. */
+struct call {
+	uint32_t source, target; /* nodes */
+	int64_t value;
+	uint32_t stamp; /* of the sample */
+	bool is_inline;
+};
+
+/* When the slots outgrow the caches, calls are collected, so that the memory they need is asked for before it is used. */
+#define CALL_LIMIT 64
+#define SLOTS_IN_CACHE (1u << 16)
+
 struct edge_pass {
 	struct graph *graph;
 	const bool *targets; /* by node: edges into it are wanted; NULL = all */
 	size_t edge_capacity;
 	struct edge_slot *slots; /* by source and target */
 	uint32_t slot_mask;
+	struct call calls[CALL_LIMIT]; /* not counted yet */
+	uint32_t call_count;
 
 	/* By location: its class, and if it is not skipped, its only node, or LOCATION_RUN | start of a run. */
 	uint8_t *classes;
@@ -81,35 +95,59 @@ static struct edge *edge_add(struct edge_pass *pass, struct edge_slot *slot, uin
 	return &graph->edges[graph->edge_count - 1];
 }
 
-static inline void count_call(struct edge_pass *pass, uint32_t source, uint32_t target, int64_t value, uint32_t stamp,
-                              bool is_inline)
+static inline void count_call(struct edge_pass *pass, const struct call *call)
 {
-	uint32_t hash = call_hash(source, target);
-	struct edge_slot *slot = slot_of(pass, source, target, hash);
-	struct edge *edge =
-			slot->edge_plus_1 ? &pass->graph->edges[slot->edge_plus_1 - 1] : edge_add(pass, slot, source, target, hash);
-	if (edge->last_sample == stamp)
+	uint32_t hash = call_hash(call->source, call->target);
+	struct edge_slot *slot = slot_of(pass, call->source, call->target, hash);
+	struct edge *edge = slot->edge_plus_1 ? &pass->graph->edges[slot->edge_plus_1 - 1]
+	                                      : edge_add(pass, slot, call->source, call->target, hash);
+	if (edge->last_sample == call->stamp)
 		return; /* once per sample, whatever recursion does */
-	edge->last_sample = stamp;
-	edge->weight = int64_add(edge->weight, value);
-	edge->is_inline = edge->is_inline && is_inline;
+	edge->last_sample = call->stamp;
+	edge->weight = int64_add(edge->weight, call->value);
+	edge->is_inline = edge->is_inline && call->is_inline;
+}
+
+static void count_collected_calls(struct edge_pass *pass)
+{
+	for (uint32_t i = 0; i < pass->call_count; i++) {
+		uint32_t hash = call_hash(pass->calls[i].source, pass->calls[i].target);
+		const struct edge_slot *slot = &pass->slots[hash & pass->slot_mask];
+		if (slot->edge_plus_1)
+			__builtin_prefetch(&pass->graph->edges[slot->edge_plus_1 - 1], 1);
+	}
+	for (uint32_t i = 0; i < pass->call_count; i++)
+		count_call(pass, &pass->calls[i]);
+	pass->call_count = 0;
+}
+
+static inline void take_call(struct edge_pass *pass, const struct call *call)
+{
+	if (pass->slot_mask < SLOTS_IN_CACHE) {
+		count_call(pass, call);
+		return;
+	}
+	__builtin_prefetch(&pass->slots[call_hash(call->source, call->target) & pass->slot_mask]);
+	pass->calls[pass->call_count++] = *call;
+	if (pass->call_count == CALL_LIMIT)
+		count_collected_calls(pass);
 }
 
 /* The calls into a location and inside it. */
-static void count_run_calls(struct edge_pass *pass, const uint32_t *run, uint32_t parent, int64_t value, uint32_t stamp)
+static void take_run_calls(struct edge_pass *pass, const uint32_t *run, uint32_t parent, int64_t value, uint32_t stamp)
 {
 	bool is_inline = run[RUN_IS_INLINE];
 	for (uint32_t k = run[RUN_COUNT]; k-- > 0;) {
 		uint32_t node = run[RUN_NODES + k];
 		if (parent != GRAPH_NONE && parent != node && (!pass->targets || pass->targets[node]))
-			count_call(pass, parent, node, value, stamp, is_inline);
+			take_call(pass, &(struct call){ parent, node, value, stamp, is_inline });
 		parent = node;
 		is_inline = true;
 	}
 }
 
 /* Walks one stack from the root to the leaf. */
-static void count_sample_calls(struct edge_pass *pass, const struct sample *sample, int64_t value, uint32_t stamp)
+static void take_sample_calls(struct edge_pass *pass, const struct sample *sample, int64_t value, uint32_t stamp)
 {
 	const uint32_t *stack = profile_stack(pass->graph->profile, sample);
 	uint32_t caller = GRAPH_NONE; /* the nearest location outside of which a node is kept */
@@ -121,9 +159,9 @@ static void count_sample_calls(struct edge_pass *pass, const struct sample *samp
 				parent = pass->runs[(parent & ~LOCATION_RUN) + RUN_NODES];
 			uint32_t node = pass->kept_nodes[stack[i]];
 			if (node & LOCATION_RUN)
-				count_run_calls(pass, &pass->runs[node & ~LOCATION_RUN], parent, value, stamp);
+				take_run_calls(pass, &pass->runs[node & ~LOCATION_RUN], parent, value, stamp);
 			else if (parent != GRAPH_NONE && parent != node)
-				count_call(pass, parent, node, value, stamp, false);
+				take_call(pass, &(struct call){ parent, node, value, stamp, false });
 		}
 		caller = class == LOCATION_SKIPPED ? caller : stack[i];
 	}
@@ -232,8 +270,9 @@ void graph_build_edges(struct graph *graph, int64_t cutoff, bool inline_targets_
 		const int64_t *values = profile_values(profile, i);
 		int64_t value = values[graph->options.value_ix];
 		if (value || (graph->options.mean && values[0]))
-			count_sample_calls(&pass, &profile->samples[i], value, i + 1);
+			take_sample_calls(&pass, &profile->samples[i], value, i + 1);
 	}
+	count_collected_calls(&pass);
 	free(pass.slots);
 	free(pass.classes);
 	free(pass.kept_nodes);

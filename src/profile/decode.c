@@ -350,6 +350,20 @@ static bool read_table_field(struct decoder *decoder, const struct pb_field *fie
 	}
 }
 
+/* Inlined frames make more lines than locations. How many is not known, but memory that stays untouched costs nothing,
+ * unlike what growing leaves behind. */
+static void reserve_lines(struct decoder *decoder)
+{
+	struct profile *profile = decoder->profile;
+	size_t expected = (size_t)decoder->counts[FIELD_LOCATION] * 2;
+	if (expected <= profile->line_capacity || expected > UINT32_MAX)
+		return;
+	profile->lines = xreallocarray(profile->lines, expected, sizeof(*profile->lines));
+	profile->line_capacity = (uint32_t)expected;
+	decoder->line_function_ids = xreallocarray(NULL, expected, sizeof(uint64_t));
+	decoder->line_function_capacity = expected;
+}
+
 static bool read_tables(struct decoder *decoder)
 {
 	const uint32_t *counts = decoder->counts;
@@ -359,6 +373,7 @@ static bool read_tables(struct decoder *decoder)
 	id_map_init(&decoder->location_ids, counts[FIELD_LOCATION]);
 	decoder->location_mapping_ids = xreallocarray(NULL, counts[FIELD_LOCATION], sizeof(uint64_t));
 	profile_reserve_tables(decoder->profile, counts[FIELD_MAPPING], counts[FIELD_LOCATION], counts[FIELD_FUNCTION]);
+	reserve_lines(decoder);
 	uint32_t sample_type_ix = 0;
 	struct pb_reader reader = pb_reader_of((const uint8_t *)decoder->bytes.data, decoder->bytes.length);
 	struct pb_field field;
@@ -536,7 +551,7 @@ static bool read_sample(struct decoder *decoder, const struct pb_field *message)
 
 /* Gives pages that were read back to the system: samples are most of a large profile, and their arrays grow as fast as
  * their bytes are used up. `*released` is how far that has gone. Only for memory that the decoder may spoil. */
-#define RELEASE_STEP ((size_t)1024 * 1024)
+#define RELEASE_STEP ((size_t)256 * 1024)
 static void release_read_pages(const uint8_t *upto, uintptr_t *released)
 {
 	if ((uintptr_t)upto < *released + RELEASE_STEP)
@@ -548,11 +563,15 @@ static void release_read_pages(const uint8_t *upto, uintptr_t *released)
 /* After the first samples the rest can be guessed: stacks and labels then need not grow step by step, which would leave
  * holes behind them. Untouched memory costs nothing, so the guess is generous. */
 #define SAMPLES_BEFORE_GUESS 4096
-static void reserve_rest(struct profile *profile, uint32_t sample_total)
+static void reserve_rest(struct decoder *decoder)
 {
-	double share = 1.1 * sample_total / profile->sample_count;
-	profile_reserve_samples(profile, sample_total, (size_t)(profile->sample_location_count * share));
-	double labels = profile->label_count * (share - 1);
+	struct profile *profile = decoder->profile;
+	uint32_t sample_total = decoder->counts[FIELD_SAMPLE];
+	double share = 1.1 * sample_total / profile->sample_count, most = (double)decoder->bytes.length;
+	double entries = profile->sample_location_count * share, labels = profile->label_count * (share - 1);
+	/* However the samples differ, there cannot be more of anything than there are bytes. */
+	profile_reserve_samples(profile, sample_total, (size_t)(entries < most ? entries : most));
+	labels = labels < most ? labels : most;
 	if (labels < UINT32_MAX - profile->label_count)
 		profile->label_count = profile_add_labels(profile, (uint32_t)labels);
 }
@@ -572,7 +591,7 @@ static bool read_samples(struct decoder *decoder, bool may_spoil)
 		if (!read_sample(decoder, &field))
 			return false;
 		if (profile->sample_count == SAMPLES_BEFORE_GUESS)
-			reserve_rest(profile, decoder->counts[FIELD_SAMPLE]);
+			reserve_rest(decoder);
 		if (may_spoil)
 			release_read_pages(field.data, &released);
 	}
