@@ -408,11 +408,16 @@ static void find_starts(struct automaton *automaton)
 static void find_idle_bytes(struct automaton *automaton)
 {
 	const struct start *start = &automaton->starts[KIND_OTHER];
-	for (uint32_t byte = 0; byte < 128 && !automaton->program->has_assertions; byte++) {
-		bool idle = true;
-		for (uint32_t i = 0; i < start->waiting_count && idle; i++)
-			idle = !takes(automaton, start->waiting[i], automaton->symbols.ascii[byte]);
-		automaton->idle_bytes[byte] = idle;
+	const struct program *program = automaton->program;
+	if (program->has_assertions)
+		return;
+	memset(automaton->idle_bytes, true, 128);
+	for (uint32_t i = 0; i < start->waiting_count; i++) {
+		const struct class_view *class = &program->classes.classes[program->instructions[start->waiting[i]].operand];
+		for (size_t j = 0; j < class->count && class->ranges[j].low < 128; j++) {
+			for (uint32_t byte = class->ranges[j].low; byte <= class->ranges[j].high && byte < 128; byte++)
+				automaton->idle_bytes[byte] = false;
+		}
 	}
 }
 

@@ -1,7 +1,9 @@
 /* automaton.h - runs a program over texts: a deterministic automaton that is made while it runs.
  *
- * Each byte of a text is looked at once, whatever the pattern: there is no backtracking, and nothing to give up. States
- * are kept between searches up to a ceiling of memory, then forgotten and made again.
+ * There is no backtracking, and nothing to give up: each byte of a text is looked at once. That is one look into a table where
+ * the state that follows is known already. Where it is not, it is made, in time proportional to the size of the program. States
+ * are kept between searches up to a ceiling of memory, then forgotten and made again: a pattern and a text that bring
+ * ever new states pay the size of the program for every byte, and no pair pays more.
  */
 #ifndef CPPROF_REGEXP_AUTOMATON_H
 #define CPPROF_REGEXP_AUTOMATON_H

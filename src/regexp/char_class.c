@@ -11,6 +11,21 @@ void char_class_release(struct char_class *class)
 	*class = (struct char_class){ 0 };
 }
 
+/* Where a class may first be cleaned because it grows. */
+#define CLEAN_MIN ((size_t)1 << 16)
+
+/* Room for one more range. A large class doubles only if it is still large when clean, and clean it has at most half as many
+ * ranges as there are code points. */
+static void make_room(struct char_class *class)
+{
+	if (class->count == class->capacity && class->count >= CLEAN_MIN) {
+		char_class_clean(class);
+		if (class->count <= class->capacity / 2)
+			return;
+	}
+	class->ranges = xgrow(class->ranges, class->count, &class->capacity, sizeof(*class->ranges));
+}
+
 void char_class_add(struct char_class *class, uint32_t low, uint32_t high)
 {
 	if (class->count > 0) {
@@ -22,7 +37,7 @@ void char_class_add(struct char_class *class, uint32_t low, uint32_t high)
 			return;
 		}
 	}
-	class->ranges = xgrow(class->ranges, class->count, &class->capacity, sizeof(*class->ranges));
+	make_room(class);
 	class->ranges[class->count++] = (struct char_range){ low, high };
 }
 
@@ -38,11 +53,21 @@ static int compare_ranges(const void *left, const void *right)
 	return a->low < b->low ? -1 : a->low > b->low;
 }
 
+static bool is_sorted(const struct char_class *class)
+{
+	for (size_t i = 1; i < class->count; i++) {
+		if (class->ranges[i].low < class->ranges[i - 1].low)
+			return false;
+	}
+	return true;
+}
+
 void char_class_clean(struct char_class *class)
 {
 	if (class->count < 2)
 		return;
-	qsort(class->ranges, class->count, sizeof(*class->ranges), compare_ranges);
+	if (!is_sorted(class))
+		qsort(class->ranges, class->count, sizeof(*class->ranges), compare_ranges);
 	size_t kept = 1;
 	for (size_t i = 1; i < class->count; i++) {
 		struct char_range *last = &class->ranges[kept - 1];

@@ -14,7 +14,8 @@ struct char_range {
 	uint32_t low, high; /* both inside */
 };
 
-/* "Clean" is: sorted, and neither overlapping nor touching. Adding leaves a class unclean. */
+/* "Clean" is: sorted, and neither overlapping nor touching. Adding leaves a class unclean. It may clean on the way: so a
+ * class takes some 16 MB at most, whatever is added how often. */
 struct char_class {
 	struct char_range *ranges;
 	size_t count, capacity;
@@ -35,9 +36,13 @@ bool char_ranges_contain(const struct char_range *ranges, size_t count, uint32_t
 
 /* The next code point in the cycle of those that simple case folding makes equal; the same if there is no other. */
 uint32_t unicode_fold_next(uint32_t character);
-/* Adds what \p{name} stands for: a category, its long name, a script, Any, Assigned or ASCII; letter case, spaces, '-' and
- * '_' in the name do not count. With `folded`, as under (?i). The class must be empty and becomes clean. False if there is no
- * such name. */
-bool unicode_class_add(struct char_class *class, struct str name, bool folded);
+
+#define UNICODE_CLASS_BITS 34 /* an id is below 2 to that */
+
+/* The id of what \p{name} stands for: a category, its long name, a script, Any, Assigned or ASCII; letter case, spaces, '-'
+ * and '_' in the name do not count. 0 if there is no such name. */
+uint64_t unicode_class_find(struct str name);
+/* Adds the class with the id. With `folded`, as under (?i). The class must be empty and becomes clean. */
+void unicode_class_add(struct char_class *class, uint64_t id, bool folded);
 
 #endif

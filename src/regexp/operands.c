@@ -18,19 +18,22 @@
 
 struct node *node_new(struct parser *parser, enum node_op op)
 {
-	/* The reference keeps discarded nodes for reuse and counts fresh ones only. */
-	if (parser->free_node_count > 0)
-		parser->free_node_count--;
-	else
+	/* Those that are used again are not counted: so does the reference. */
+	struct node *node = parser->unused;
+	if (node) {
+		parser->unused = node->next;
+	} else {
 		parser->node_count++;
-	struct node *node = arena_alloc(parser->arena, sizeof(*node));
+		node = arena_alloc(parser->arena, sizeof(*node));
+	}
 	*node = (struct node){ .op = op };
 	return node;
 }
 
-static void node_discard(struct parser *parser)
+static void node_discard(struct parser *parser, struct node *node)
 {
-	parser->free_node_count++;
+	node->next = parser->unused;
+	parser->unused = node;
 }
 
 static bool is_one_character(const struct node *node)
@@ -38,35 +41,45 @@ static bool is_one_character(const struct node *node)
 	return node->op == NODE_LITERAL ? node->count == 1 : node->op <= NODE_ANY;
 }
 
-static void literal_append(struct parser *parser, struct node *node, const uint32_t *characters, size_t count)
-{
-	if (node->count + count > node->capacity) {
-		size_t capacity = 2 * (node->count + count);
-		uint32_t *larger = arena_alloc_array(parser->arena, capacity, sizeof(*larger));
-		if (node->count)
-			memcpy(larger, node->characters, node->count * sizeof(*larger));
-		node->characters = larger;
-		node->capacity = capacity;
-	}
-	memcpy(node->characters + node->count, characters, count * sizeof(*characters));
-	node->count += count;
-}
-
-static void literal_set(struct parser *parser, struct node *node, uint32_t character, bool folded)
+static void literal_set(struct node *node, uint32_t character, bool folded)
 {
 	node->op = NODE_LITERAL;
 	node->folded = folded;
-	node->count = 0;
-	literal_append(parser, node, &character, 1);
+	node->character = character;
+	node->characters = &node->character;
+	node->count = 1;
+	node->room = node->room_before = 0;
 }
 
-static void class_set(struct parser *parser, struct node *node, const struct char_class *class)
+/* Moves the characters to where as many as `count` have room both before and behind them, and as many as there are now. */
+static void literal_make_room(struct parser *parser, struct node *node, size_t count)
 {
-	node->op = NODE_CLASS;
-	node->count = class->count;
-	node->ranges = arena_alloc_array(parser->arena, class->count, sizeof(*class->ranges));
-	if (class->count)
-		memcpy(node->ranges, class->ranges, class->count * sizeof(*class->ranges));
+	size_t room = node->count + count;
+	uint32_t *larger = arena_alloc_array(parser->arena, node->count + 2 * room, sizeof(*larger));
+	memcpy(larger + room, node->characters, node->count * sizeof(*larger));
+	node->characters = larger + room;
+	node->room = node->room_before = room;
+}
+
+/* Moves the characters of `right` to the end of those of `node`. Of the two, the shorter one is copied: groups can be
+ * nested so that literals grow to the left, and others so that they grow to the right. */
+static void literal_append(struct parser *parser, struct node *node, struct node *right)
+{
+	if (right->count <= node->count) {
+		if (node->room < right->count)
+			literal_make_room(parser, node, right->count);
+		memcpy(node->characters + node->count, right->characters, right->count * sizeof(*right->characters));
+		node->room -= right->count;
+		node->count += right->count;
+		return;
+	}
+	if (right->room_before < node->count)
+		literal_make_room(parser, right, node->count);
+	memcpy(right->characters - node->count, node->characters, node->count * sizeof(*node->characters));
+	node->characters = right->characters - node->count;
+	node->room_before = right->room_before - node->count;
+	node->room = right->room;
+	node->count += right->count;
 }
 
 /* --- limits -------------------------------------------------------------------------------------------------------- */
@@ -91,31 +104,39 @@ static unsigned repeat_product(const struct node *node, unsigned inner)
 	return (count ? count : 1) * (inner ? inner : 1);
 }
 
-/* Sums up the children: height, size, repeats. */
+/* Counts an operand as the next child of the node. One of the same op stands for its children. */
+static void measure_child(struct node *node, const struct node *child)
+{
+	unsigned height = child->height + (child->op != node->op || node->op < NODE_CONCAT);
+	if (node->height < height)
+		node->height = height;
+	if (node->repeats < child->repeats)
+		node->repeats = child->repeats;
+	if (node->op == NODE_ALTERNATE && node->size > 0)
+		node->size++;
+	node->size += size_of(child);
+}
+
+/* Height, size, repeats. pop_into has measured what has several children: an operand may be pushed many times, and
+ * going through its children each time would take quadratic time. */
 static void node_measure(struct node *node)
 {
-	uint64_t size = 0, children = 0;
+	if (node->size > 0)
+		return;
 	node->height = 1;
 	node->repeats = 0;
-	for (const struct node *child = node->first; child; child = child->next) {
-		if (node->height < child->height + 1)
-			node->height = child->height + 1;
-		if (node->repeats < child->repeats)
-			node->repeats = child->repeats;
-		size += size_of(child);
-		children++;
-	}
+	if (node->first)
+		measure_child(node, node->first);
 	if (node->op == NODE_CAPTURE || node->op == NODE_STAR)
-		size += 2;
+		node->size += 2;
 	else if (node->op == NODE_PLUS || node->op == NODE_QUEST)
-		size += 1;
-	else if (node->op == NODE_ALTERNATE)
-		size += children - 1;
+		node->size += 1;
 	if (node->op == NODE_REPEAT) {
-		size = repeat_size(node, size);
+		node->size = repeat_size(node, node->size);
 		node->repeats = repeat_product(node, node->repeats);
 	}
-	node->size = size ? size : 1;
+	if (node->size == 0)
+		node->size = 1;
 }
 
 /* Whether so many nodes, repeated so often, can get near the limit at all. */
@@ -157,23 +178,24 @@ static struct node *join_literals(struct parser *parser)
 	if (!top || !top->next || top->op != NODE_LITERAL || top->next->op != NODE_LITERAL ||
 	    top->folded != top->next->folded)
 		return NULL;
-	literal_append(parser, top->next, top->characters, top->count);
+	literal_append(parser, top->next, top);
 	return top;
 }
 
 /* A class that a literal can say: [a], or, as (?i)a, [Aa]. */
 static bool is_literal_class(const struct node *node, bool *ret_folded)
 {
-	const struct char_range *ranges = node->ranges;
+	const struct char_range *ranges = node->class->ranges;
+	size_t count = node->class->count;
 	uint32_t first = 0, second = 0;
-	if (node->count == 1 && ranges[0].low == ranges[0].high) {
+	if (count == 1 && ranges[0].low == ranges[0].high) {
 		*ret_folded = false;
 		return true;
 	}
-	if (node->count == 1 && ranges[0].low + 1 == ranges[0].high) {
+	if (count == 1 && ranges[0].low + 1 == ranges[0].high) {
 		first = ranges[0].low;
 		second = ranges[0].high;
-	} else if (node->count == 2 && ranges[0].low == ranges[0].high && ranges[1].low == ranges[1].high) {
+	} else if (count == 2 && ranges[0].low == ranges[0].high && ranges[1].low == ranges[1].high) {
 		first = ranges[0].low;
 		second = ranges[1].low;
 	}
@@ -186,22 +208,22 @@ bool push(struct parser *parser, struct node *node)
 	if (node->op == NODE_LITERAL)
 		parser->character_count += node->count;
 	else if (node->op == NODE_CLASS)
-		parser->character_count += 2 * node->count;
+		parser->character_count += 2 * node->class->count;
 	bool folded = false;
 	bool as_literal = node->op == NODE_CLASS && is_literal_class(node, &folded);
-	uint32_t character = as_literal ? node->ranges[0].low : 0;
+	uint32_t character = as_literal ? node->class->ranges[0].low : 0;
 	struct node *joined = join_literals(parser);
 	if (joined && as_literal) {
 		/* The node whose characters went down takes up the new one. */
-		literal_set(parser, joined, character, folded);
+		literal_set(joined, character, folded);
 		return true;
 	}
 	if (joined) {
 		parser->top = joined->next;
-		node_discard(parser);
+		node_discard(parser, joined);
 	}
 	if (as_literal)
-		literal_set(parser, node, character, folded);
+		literal_set(node, character, folded);
 	node->next = parser->top;
 	parser->top = node;
 	return check_limits(parser, node);
@@ -227,14 +249,14 @@ bool push_literal(struct parser *parser, uint32_t character)
 {
 	struct node *node = node_new(parser, NODE_LITERAL);
 	bool folded = parser->flags & FLAG_FOLD;
-	literal_set(parser, node, folded ? smallest_of_fold(character) : character, folded);
+	literal_set(node, folded ? smallest_of_fold(character) : character, folded);
 	return push(parser, node);
 }
 
-bool push_class(struct parser *parser)
+bool push_class(struct parser *parser, struct shared_class *class)
 {
 	struct node *node = node_new(parser, NODE_CLASS);
-	class_set(parser, node, &parser->class);
+	node->class = class;
 	return push(parser, node);
 }
 
@@ -254,20 +276,25 @@ bool wrap_top(struct parser *parser, enum node_op op, int min, int max)
 /* --- concatenation and alternation --------------------------------------------------------------------------------- */
 
 /* Takes the operands above the topmost separator, of which there is at least one, off the stack, as children of the node.
- * Children of an operand of the same op become its own. */
+ * Children of an operand of the same op become its own. Several empty alternatives in a row are as good as one. */
 static void pop_into(struct parser *parser, struct node *node)
 {
 	do {
 		struct node *operand = parser->top;
 		parser->top = operand->next;
-		struct node *first = operand, *last = operand;
+		measure_child(node, operand);
+		struct node *first = operand, *last = operand, *following = node->first;
 		if (operand->op == node->op) {
 			first = operand->first;
 			last = operand->last;
-			node_discard(parser);
+			node_discard(parser, operand);
 		}
-		last->next = node->first;
-		if (!node->first)
+		if (node->op == NODE_ALTERNATE && last->op == NODE_EMPTY && following && following->op == NODE_EMPTY) {
+			following = following->next;
+			node->size -= 2; /* itself, and the choice */
+		}
+		last->next = following;
+		if (!following)
 			node->last = last;
 		node->first = first;
 	} while (parser->top && !is_separator(parser->top));
@@ -292,7 +319,7 @@ bool push_concat(struct parser *parser)
 	struct node *joined = join_literals(parser);
 	if (joined) {
 		parser->top = joined->next;
-		node_discard(parser);
+		node_discard(parser, joined);
 	}
 	if (!parser->top || is_separator(parser->top))
 		return push_op(parser, NODE_EMPTY);
@@ -303,38 +330,15 @@ bool push_concat(struct parser *parser)
 	return push(parser, node);
 }
 
-/* Several empty alternatives in a row are as good as one. */
-static void drop_repeated_empty(struct node *node)
-{
-	for (struct node *child = node->first; child; child = child->next) {
-		while (child->op == NODE_EMPTY && child->next && child->next->op == NODE_EMPTY)
-			child->next = child->next->next;
-		node->last = child;
-	}
-}
+/* --- alternatives of one character each ---------------------------------------------------------------------------- */
 
-bool push_alternate(struct parser *parser)
+static bool ranges_have_newline(const struct char_range *ranges, size_t count)
 {
-	if (is_alone(parser))
-		return push_again(parser);
-	struct node *node = node_new(parser, NODE_ALTERNATE);
-	pop_into(parser, node);
-	drop_repeated_empty(node);
-	if (node->first == node->last) {
-		node = node->first;
-		node_discard(parser);
+	for (size_t i = 0; i < count; i++) {
+		if (ranges[i].low <= '\n' && '\n' <= ranges[i].high)
+			return true;
 	}
-	return push(parser, node);
-}
-
-static void add_to_class(struct char_class *class, const struct node *node)
-{
-	if (node->op == NODE_CLASS)
-		char_class_add_ranges(class, node->ranges, node->count);
-	else if (node->folded)
-		char_class_add_folded(class, node->characters[0], node->characters[0]);
-	else
-		char_class_add(class, node->characters[0], node->characters[0]);
+	return false;
 }
 
 static bool has_newline(const struct node *node)
@@ -343,7 +347,9 @@ static bool has_newline(const struct node *node)
 	case NODE_LITERAL:
 		return node->characters[0] == '\n';
 	case NODE_CLASS:
-		return char_ranges_contain(node->ranges, node->count, '\n');
+		if (node->growing)
+			return ranges_have_newline(node->growing->class.ranges, node->growing->class.count);
+		return char_ranges_contain(node->class->ranges, node->class->count, '\n');
 	default:
 		return node->op == NODE_ANY;
 	}
@@ -360,28 +366,82 @@ static bool is_all_but_newline(const struct char_class *class)
 	       class->ranges[1].low == '\n' + 1 && class->ranges[1].high == CODE_POINT_MAX;
 }
 
+static void add_to_growing(struct growing_class *growing, const struct node *node)
+{
+	if (node->op == NODE_CLASS)
+		add_shared(&growing->class, growing->number, node->class);
+	else if (node->folded)
+		char_class_add_folded(&growing->class, node->characters[0], node->characters[0]);
+	else
+		char_class_add(&growing->class, node->characters[0], node->characters[0]);
+}
+
+/* The node becomes a class that can take alternatives at no more cost than their own. */
+static void start_growing(struct parser *parser, struct node *node)
+{
+	struct growing_class *growing = arena_alloc(parser->arena, sizeof(*growing));
+	*growing = (struct growing_class){ .number = ++parser->built_count, .outer = parser->growing };
+	parser->growing = growing;
+	add_to_growing(growing, node);
+	node->op = NODE_CLASS;
+	node->class = NULL;
+	node->growing = growing;
+}
+
+/* The node's is the innermost one: those within have come to an end with their groups. */
+static void stop_growing(struct parser *parser, struct node *node)
+{
+	char_class_release(&node->growing->class);
+	parser->growing = node->growing->outer;
+	node->growing = NULL;
+}
+
+/* No alternative can be added any more. */
+static void finish_growing(struct parser *parser, struct node *node)
+{
+	if (!node->growing)
+		return;
+	struct char_class *class = &node->growing->class;
+	char_class_clean(class);
+	if (is_all(class))
+		node->op = NODE_ANY;
+	else if (is_all_but_newline(class))
+		node->op = NODE_ANY_NOT_NEWLINE;
+	else
+		node->class = class_table_intern(&parser->classes, class);
+	stop_growing(parser, node);
+}
+
 /* The node comes to say what either says; both are of one character. */
 static void merge_one_character(struct parser *parser, struct node *node, const struct node *other)
 {
-	if (node->op == NODE_ANY || other->op == NODE_ANY) {
-		node->op = NODE_ANY;
-	} else if (node->op == NODE_ANY_NOT_NEWLINE || other->op == NODE_ANY_NOT_NEWLINE) {
-		bool all = has_newline(node) || has_newline(other);
-		node->op = all ? NODE_ANY : NODE_ANY_NOT_NEWLINE;
-	} else if (node->op != NODE_LITERAL || other->op != NODE_LITERAL || node->folded != other->folded ||
-	           node->characters[0] != other->characters[0]) {
-		struct char_class *class = &parser->class;
-		class->count = 0;
-		add_to_class(class, node);
-		add_to_class(class, other);
-		char_class_clean(class);
-		if (is_all(class))
-			node->op = NODE_ANY;
-		else if (is_all_but_newline(class))
-			node->op = NODE_ANY_NOT_NEWLINE;
-		else
-			class_set(parser, node, class);
+	enum node_op wider = node->op > other->op ? node->op : other->op;
+	if (wider == NODE_ANY_NOT_NEWLINE && (has_newline(node) || has_newline(other)))
+		wider = NODE_ANY;
+	if (wider == NODE_ANY || wider == NODE_ANY_NOT_NEWLINE) {
+		if (node->growing)
+			stop_growing(parser, node);
+		node->op = wider;
+	} else if (wider == NODE_CLASS || node->folded != other->folded || node->characters[0] != other->characters[0]) {
+		if (!node->growing)
+			start_growing(parser, node);
+		add_to_growing(node->growing, other);
 	}
+}
+
+bool push_alternate(struct parser *parser)
+{
+	finish_growing(parser, parser->top);
+	if (is_alone(parser))
+		return push_again(parser);
+	struct node *node = node_new(parser, NODE_ALTERNATE);
+	pop_into(parser, node);
+	if (node->first == node->last) {
+		struct node *alternate = node;
+		node = node->first;
+		node_discard(parser, alternate);
+	}
+	return push(parser, node);
 }
 
 bool swap_vertical_bar(struct parser *parser)
@@ -392,10 +452,12 @@ bool swap_vertical_bar(struct parser *parser)
 	struct node *left = bar->next;
 	if (left && is_one_character(top) && is_one_character(left)) {
 		merge_one_character(parser, left, top);
-		node_discard(parser);
 		parser->top = bar;
+		node_discard(parser, top);
 		return true;
 	}
+	if (left)
+		finish_growing(parser, left);
 	top->next = left;
 	bar->next = top;
 	parser->top = bar;

@@ -259,6 +259,7 @@ static bool parse_right_paren(struct parser *parser)
 		return push(parser, inner);
 	inner->next = NULL;
 	paren->op = NODE_CAPTURE;
+	paren->size = 0; /* what was measured was the parenthesis */
 	paren->first = paren->last = inner;
 	return push(parser, paren);
 }
@@ -306,12 +307,11 @@ static bool parse_backslash(struct parser *parser)
 	default:
 		break;
 	}
-	bool taken = false;
-	parser->class.count = 0;
-	if (!parse_class_escape(parser, &taken))
+	struct shared_class *class = NULL;
+	if (!parse_class_escape(parser, &class))
 		return false;
-	if (taken)
-		return push_class(parser);
+	if (class)
+		return push_class(parser, class);
 	uint32_t character;
 	return parse_escape(parser, &character) && push_literal(parser, character);
 }
@@ -326,6 +326,7 @@ static bool parse_one(struct parser *parser)
 {
 	const char *previous = parser->repetition, *start = parser->rest.data;
 	parser->repetition = NULL;
+	struct shared_class *class = NULL;
 	uint32_t character;
 	switch (*start) {
 	case '(':
@@ -341,7 +342,7 @@ static bool parse_one(struct parser *parser)
 	case '.':
 		return parse_simple(parser, 1, parser->flags & FLAG_DOT_NEWLINE ? NODE_ANY : NODE_ANY_NOT_NEWLINE);
 	case '[':
-		return parse_bracket_class(parser) && push_class(parser);
+		return parse_bracket_class(parser, &class) && push_class(parser, class);
 	case '*':
 	case '+':
 	case '?':
@@ -381,9 +382,14 @@ enum status syntax_parse(struct str pattern, struct arena *arena, struct node **
 		.err = err,
 		.repeat_product = 1,
 	};
+	class_table_init(&parser.classes, arena);
 	if (parse_all(&parser))
 		*ret_root = parser.top;
+	for (; parser.growing; parser.growing = parser.growing->outer)
+		char_class_release(&parser.growing->class);
 	char_class_release(&parser.class);
-	char_class_release(&parser.other_class);
+	char_class_release(&parser.to_fold);
+	char_class_release(&parser.scratch);
+	class_table_release(&parser.classes);
 	return parser.status;
 }

@@ -139,23 +139,48 @@ static const struct group perl_groups[] = {
 	{ "w", { "09AZ__az", 8 } },
 };
 
-/* Adds to parser->class what was put into parser->other_class, which is clean, or its complement. */
-static void add_other_class(struct parser *parser, bool negated)
+/* Classes with names are made once in a pattern: this is the name that one has in parser->classes. `id` is that of a
+ * Unicode class, or GROUP_NAMES and more. */
+static uint64_t class_name(const struct parser *parser, uint64_t id, bool negated)
 {
-	if (negated)
-		char_class_negate(&parser->other_class);
-	char_class_add_ranges(&parser->class, parser->other_class.ranges, parser->other_class.count);
+	return id << 2 | (parser->flags & FLAG_FOLD ? 2u : 0) | negated;
 }
 
-static void add_group(struct parser *parser, const struct group *group, bool negated)
+#define GROUP_NAMES ((uint64_t)1 << UNICODE_CLASS_BITS)
+#define PERL_NAMES (GROUP_NAMES + 100)
+
+/* parser->scratch, which is clean, or its complement, gets the name. */
+static struct shared_class *name_scratch(struct parser *parser, uint64_t name, bool negated)
 {
-	struct char_class *class = &parser->other_class;
+	if (negated)
+		char_class_negate(&parser->scratch);
+	return class_table_name(&parser->classes, name, &parser->scratch);
+}
+
+static struct shared_class *group_class(struct parser *parser, uint64_t id, const struct group *group, bool negated)
+{
+	uint64_t name = class_name(parser, id, negated);
+	struct shared_class *shared = class_table_named(&parser->classes, name);
+	if (shared)
+		return shared;
+	struct char_class *class = &parser->scratch;
 	class->count = 0;
 	for (size_t i = 0; i < group->pairs.length; i += 2)
 		char_class_add(class, (uint32_t)group->pairs.data[i], (uint32_t)group->pairs.data[i + 1]);
 	if (parser->flags & FLAG_FOLD)
 		char_class_fold(class);
-	add_other_class(parser, negated);
+	return name_scratch(parser, name, negated);
+}
+
+static struct shared_class *unicode_class(struct parser *parser, uint64_t id, bool negated)
+{
+	uint64_t name = class_name(parser, id, negated);
+	struct shared_class *shared = class_table_named(&parser->classes, name);
+	if (shared)
+		return shared;
+	parser->scratch.count = 0;
+	unicode_class_add(&parser->scratch, id, parser->flags & FLAG_FOLD);
+	return name_scratch(parser, name, negated);
 }
 
 static const struct group *find_group(const struct group *groups, size_t count, struct str name)
@@ -168,14 +193,17 @@ static const struct group *find_group(const struct group *groups, size_t count, 
 }
 
 /* "[:alpha:]" or "[:^alpha:]" within brackets. Without ":]" further on, it is none. */
-static bool parse_posix_group(struct parser *parser, bool *ret_taken)
+static bool parse_posix_group(struct parser *parser, struct shared_class **ret_class)
 {
 	struct str rest = parser->rest;
-	if (rest.length <= 2 || !str_starts_with(rest, STR_LITERAL("[:")))
+	if (parser->no_group_end || rest.length <= 2 || !str_starts_with(rest, STR_LITERAL("[:")))
 		return true;
 	const char *end = memmem(rest.data + 2, rest.length - 2, ":]", 2);
-	if (!end)
+	if (!end) {
+		/* Nor does one follow any later "[:", of which there may be many. */
+		parser->no_group_end = true;
 		return true;
+	}
 	struct str name = { rest.data + 2, (size_t)(end - rest.data) - 2 };
 	parser_skip(parser, name.length + 4);
 	bool negated = name.length > 0 && name.data[0] == '^';
@@ -184,8 +212,7 @@ static bool parse_posix_group(struct parser *parser, bool *ret_taken)
 	const struct group *group = find_group(posix_groups, sizeof(posix_groups) / sizeof(posix_groups[0]), name);
 	if (!group)
 		return parser_fail_from(parser, INVALID_RANGE, rest.data);
-	add_group(parser, group, negated);
-	*ret_taken = true;
+	*ret_class = group_class(parser, GROUP_NAMES + (uint64_t)(group - posix_groups), group, negated);
 	return true;
 }
 
@@ -209,7 +236,7 @@ static bool parse_unicode_name(struct parser *parser, struct str *ret_name)
 	return parser_check_utf8(parser, *ret_name);
 }
 
-static bool parse_unicode_class(struct parser *parser)
+static bool parse_unicode_class(struct parser *parser, struct shared_class **ret_class)
 {
 	const char *start = parser->rest.data;
 	bool negated = start[1] == 'P';
@@ -220,23 +247,20 @@ static bool parse_unicode_class(struct parser *parser)
 		negated = !negated;
 		name = str_from(name, 1);
 	}
-	struct char_class *class = &parser->other_class;
-	class->count = 0;
-	if (!unicode_class_add(class, name, parser->flags & FLAG_FOLD))
+	uint64_t id = unicode_class_find(name);
+	if (!id)
 		return parser_fail_from(parser, INVALID_RANGE, start);
-	add_other_class(parser, negated);
+	*ret_class = unicode_class(parser, id, negated);
 	return true;
 }
 
-bool parse_class_escape(struct parser *parser, bool *ret_taken)
+bool parse_class_escape(struct parser *parser, struct shared_class **ret_class)
 {
 	struct str rest = parser->rest;
 	if (rest.length < 2 || rest.data[0] != '\\')
 		return true;
-	if (rest.data[1] == 'p' || rest.data[1] == 'P') {
-		*ret_taken = true;
-		return parse_unicode_class(parser);
-	}
+	if (rest.data[1] == 'p' || rest.data[1] == 'P')
+		return parse_unicode_class(parser, ret_class);
 	bool negated = rest.data[1] == 'D' || rest.data[1] == 'S' || rest.data[1] == 'W';
 	char name = (char)(negated ? rest.data[1] - 'A' + 'a' : rest.data[1]);
 	const struct group *group =
@@ -244,8 +268,7 @@ bool parse_class_escape(struct parser *parser, bool *ret_taken)
 	if (!group)
 		return true;
 	parser_skip(parser, 2);
-	add_group(parser, group, negated);
-	*ret_taken = true;
+	*ret_class = group_class(parser, PERL_NAMES + (uint64_t)(group - perl_groups), group, negated);
 	return true;
 }
 
@@ -277,32 +300,44 @@ static bool parse_class_range(struct parser *parser, struct str whole)
 		if (high < low)
 			return parser_fail_from(parser, INVALID_RANGE, start);
 	}
-	if (parser->flags & FLAG_FOLD)
-		char_class_add_folded(&parser->class, low, high);
-	else
-		char_class_add(&parser->class, low, high);
+	char_class_add(parser->flags & FLAG_FOLD ? &parser->to_fold : &parser->class, low, high);
 	return true;
 }
 
-bool parse_bracket_class(struct parser *parser)
+/* Folding goes through all that a range has inside, so ranges that overlap must be one before. */
+static void add_folded_ranges(struct parser *parser)
+{
+	if (parser->to_fold.count == 0)
+		return;
+	char_class_clean(&parser->to_fold);
+	char_class_fold(&parser->to_fold);
+	char_class_add_ranges(&parser->class, parser->to_fold.ranges, parser->to_fold.count);
+}
+
+bool parse_bracket_class(struct parser *parser, struct shared_class **ret_class)
 {
 	struct str whole = parser->rest;
-	parser->class.count = 0;
+	uint64_t number = ++parser->built_count;
+	parser->class.count = parser->to_fold.count = 0;
 	parser_skip(parser, 1);
 	bool negated = parser->rest.length > 0 && parser->rest.data[0] == '^';
 	if (negated)
 		parser_skip(parser, 1);
 	/* A ']' that comes first is a member. */
 	for (bool first = true; first || parser->rest.length == 0 || parser->rest.data[0] != ']'; first = false) {
-		bool taken = false;
-		if (!parse_posix_group(parser, &taken) || (!taken && !parse_class_escape(parser, &taken)))
+		struct shared_class *named = NULL;
+		if (!parse_posix_group(parser, &named) || (!named && !parse_class_escape(parser, &named)))
 			return false;
-		if (!taken && !parse_class_range(parser, whole))
+		if (named)
+			add_shared(&parser->class, number, named);
+		else if (!parse_class_range(parser, whole))
 			return false;
 	}
 	parser_skip(parser, 1);
+	add_folded_ranges(parser);
 	char_class_clean(&parser->class);
 	if (negated)
 		char_class_negate(&parser->class);
+	*ret_class = class_table_intern(&parser->classes, &parser->class);
 	return true;
 }

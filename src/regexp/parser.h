@@ -8,6 +8,14 @@
 
 #include "regexp/syntax.h"
 
+/* What neighbouring alternatives of one character each become: made when the second one comes, a shared_class when no
+ * more can come. */
+struct growing_class {
+	struct char_class class;
+	uint64_t number; /* of the class being built, see shared_class */
+	struct growing_class *outer;
+};
+
 #define FLAG_FOLD 1u        /* (?i) */
 #define FLAG_ONE_LINE 2u    /* not (?m) */
 #define FLAG_DOT_NEWLINE 4u /* (?s) */
@@ -21,9 +29,15 @@ struct parser {
 	enum status status;
 	const char *repetition; /* where the repetition operator starts that was parsed last, if nothing followed it */
 	struct node *top;       /* operands, linked by `next` */
-	struct char_class class, other_class; /* scratch */
+	struct node *unused;    /* nodes that were discarded, linked by `next` */
+	struct class_table classes;
+	struct growing_class *growing; /* the one that grows now; it is inside the others */
+	uint64_t built_count;          /* classes that began to be built: the number of the last one */
+	/* A bracket class; of it what is to be folded when it is complete; and scratch. */
+	struct char_class class, to_fold, scratch;
+	bool no_group_end; /* no ":]" follows */
 	/* What the reference counts to know when its limits are worth a look. */
-	uint64_t node_count, free_node_count, character_count;
+	uint64_t node_count, character_count;
 	uint64_t repeat_product;
 	bool sizes_matter;
 };
@@ -40,18 +54,25 @@ bool parser_check_utf8(struct parser *parser, struct str text);
 /* parse_char.c: each begins at the rest and removes what it takes. */
 /* "\n", "\x{1F600}", "\." … */
 bool parse_escape(struct parser *parser, uint32_t *ret_character);
-/* \d or \p{Greek}, if it is one: *ret_taken. Its characters are added to parser->class. */
-bool parse_class_escape(struct parser *parser, bool *ret_taken);
-/* "[...]" into parser->class, clean. */
-bool parse_bracket_class(struct parser *parser);
+/* \d or \p{Greek}; *ret_class stays as it is if it is something else. */
+bool parse_class_escape(struct parser *parser, struct shared_class **ret_class);
+/* "[...]" */
+bool parse_bracket_class(struct parser *parser, struct shared_class **ret_class);
+/* Adds what is shared to a class being built, unless it is in. */
+static inline void add_shared(struct char_class *class, uint64_t number, struct shared_class *shared)
+{
+	if (shared->added_to == number)
+		return;
+	shared->added_to = number;
+	char_class_add_ranges(class, shared->ranges, shared->count);
+}
 
 /* operands.c */
 struct node *node_new(struct parser *parser, enum node_op op);
 bool push(struct parser *parser, struct node *node);
 bool push_op(struct parser *parser, enum node_op op);
 bool push_literal(struct parser *parser, uint32_t character);
-/* parser->class, which must be clean, as an operand. */
-bool push_class(struct parser *parser);
+bool push_class(struct parser *parser, struct shared_class *class);
 /* Puts a node with one child, of an op that repeats, in the place of the top operand. */
 bool wrap_top(struct parser *parser, enum node_op op, int min, int max);
 /* Turns what stands above the last '|' or '(' into one operand. */

@@ -174,9 +174,9 @@ static void compile_leaf(struct compiler *compiler, struct node *node)
 			emit(compiler, INSTRUCTION_CHARACTER, literal_class(compiler, node->characters[i], node->folded));
 		break;
 	case NODE_CLASS:
-		if (!node->class_id)
-			node->class_id = 1 + add_class(compiler, node->ranges, node->count);
-		emit(compiler, INSTRUCTION_CHARACTER, node->class_id - 1);
+		if (!node->class->class_id)
+			node->class->class_id = 1 + add_class(compiler, node->class->ranges, node->class->count);
+		emit(compiler, INSTRUCTION_CHARACTER, node->class->class_id - 1);
 		break;
 	case NODE_ANY:
 	case NODE_ANY_NOT_NEWLINE:

@@ -1,43 +1,67 @@
-/* symbols.c - the coarsest partition of the code points that every class is a union of. */
+/* symbols.c - the coarsest partition of the code points that every class is a union of.
+ *
+ * It takes time in proportion to the ranges of all classes, however much these overlap: splitting the partition by one class
+ * after the other would not.
+ */
 #include "regexp/symbols.h"
 
 #include <stdlib.h>
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 #include "base/xalloc.h"
 
-#define NONE UINT32_MAX
+/* --- runs ---------------------------------------------------------------------------------------------------------- */
 
-static int compare_starts(const void *left, const void *right)
+#define BIT_WORDS ((CODE_POINT_MAX + 1) / 64)
+
+/* Where runs start, as bits; and how many do before each word. */
+struct boundaries {
+	uint64_t bits[BIT_WORDS];
+	uint32_t before[BIT_WORDS];
+};
+
+static void mark(struct boundaries *boundaries, uint32_t character)
 {
-	uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;
-	return a < b ? -1 : a > b;
+	boundaries->bits[character / 64] |= UINT64_C(1) << character % 64;
+}
+
+/* The number of the run that starts with the character. */
+static size_t run_at(const struct boundaries *boundaries, uint32_t character)
+{
+	uint64_t lower = boundaries->bits[character / 64] & ((UINT64_C(1) << character % 64) - 1);
+	return boundaries->before[character / 64] + (size_t)__builtin_popcountll(lower);
 }
 
 /* Runs begin at 0, where a range of some class begins, and after its end. */
-static void find_starts(struct symbols *symbols, const struct class_list *classes)
+static void find_boundaries(struct boundaries *boundaries, const struct class_list *classes)
 {
-	size_t boundaries = 1;
-	for (size_t i = 0; i < classes->count; i++)
-		boundaries += 2 * classes->classes[i].count;
-	uint32_t *starts = xreallocarray(NULL, boundaries, sizeof(*starts));
-	size_t count = 0;
-	starts[count++] = 0;
+	mark(boundaries, 0);
 	for (size_t i = 0; i < classes->count; i++) {
 		const struct class_view *class = &classes->classes[i];
 		for (size_t j = 0; j < class->count; j++) {
-			starts[count++] = class->ranges[j].low;
+			mark(boundaries, class->ranges[j].low);
 			if (class->ranges[j].high < CODE_POINT_MAX)
-				starts[count++] = class->ranges[j].high + 1;
+				mark(boundaries, class->ranges[j].high + 1);
 		}
 	}
-	qsort(starts, count, sizeof(*starts), compare_starts);
-	size_t kept = 1;
-	for (size_t i = 1; i < count; i++) {
-		if (starts[i] != starts[kept - 1])
-			starts[kept++] = starts[i];
+}
+
+static void find_starts(struct symbols *symbols, struct boundaries *boundaries)
+{
+	uint32_t count = 0;
+	for (size_t i = 0; i < BIT_WORDS; i++) {
+		boundaries->before[i] = count;
+		count += (uint32_t)__builtin_popcountll(boundaries->bits[i]);
 	}
-	symbols->starts = starts;
-	symbols->run_count = kept;
+	symbols->run_count = count;
+	symbols->starts = xreallocarray(NULL, count, sizeof(*symbols->starts));
+	uint32_t *start = symbols->starts;
+	for (uint32_t i = 0; i < BIT_WORDS; i++) {
+		for (uint64_t left = boundaries->bits[i]; left; left &= left - 1)
+			*start++ = i * 64 + (uint32_t)__builtin_ctzll(left);
+	}
 }
 
 static size_t find_run(const struct symbols *symbols, uint32_t character)
@@ -53,68 +77,76 @@ static size_t find_run(const struct symbols *symbols, uint32_t character)
 	return low;
 }
 
-/* Splitting: per symbol, how many runs have it, the class that splits it now, and the symbol of the part inside. */
-struct parts {
-	uint32_t *run_count, *splitter, *inside;
-	uint32_t *unused; /* symbols that lost their last run */
-	size_t unused_count;
-	uint32_t next;
+/* --- which runs are one symbol ------------------------------------------------------------------------------------- */
+
+/* The sum of the hashes of those classes that have a run inside: runs are of one symbol if they have the same. That of
+ * two different sets is the same with a probability of 2 to the -128; who computes such classes fools his own pattern. */
+struct signature {
+	uint64_t low, high;
 };
 
-static void move_run(struct parts *parts, uint32_t *of_run, uint32_t class_ix)
+/* Adds up, per run, the hashes of the classes that begin with it, less those of the classes that end before it. */
+static void add_changes(struct signature *signatures, const struct boundaries *boundaries,
+                        const struct class_list *classes)
 {
-	uint32_t symbol = *of_run;
-	if (parts->splitter[symbol] != class_ix) {
-		parts->splitter[symbol] = class_ix;
-		uint32_t inside = parts->unused_count ? parts->unused[--parts->unused_count] : parts->next++;
-		parts->inside[symbol] = inside;
-		parts->run_count[inside] = 0;
-	}
-	*of_run = parts->inside[symbol];
-	parts->run_count[*of_run]++;
-	if (--parts->run_count[symbol] == 0)
-		parts->unused[parts->unused_count++] = symbol;
-}
-
-static void split_by(struct symbols *symbols, struct parts *parts, const struct class_view *class, uint32_t class_ix)
-{
-	for (size_t i = 0; i < class->count; i++) {
-		size_t run = find_run(symbols, class->ranges[i].low);
-		while (run < symbols->run_count && symbols->starts[run] <= class->ranges[i].high)
-			move_run(parts, &symbols->of_run[run++], class_ix);
+	for (size_t i = 0; i < classes->count; i++) {
+		const struct class_view *class = &classes->classes[i];
+		XXH128_hash_t hash = XXH3_128bits(&i, sizeof(i));
+		for (size_t j = 0; j < class->count; j++) {
+			struct signature *begin = &signatures[run_at(boundaries, class->ranges[j].low)];
+			begin->low += hash.low64;
+			begin->high += hash.high64;
+			if (class->ranges[j].high == CODE_POINT_MAX)
+				continue;
+			struct signature *after = &signatures[run_at(boundaries, class->ranges[j].high + 1)];
+			after->low -= hash.low64;
+			after->high -= hash.high64;
+		}
 	}
 }
 
 /* Numbers the symbols from 0 in the order in which they first occur. */
-static void renumber(struct symbols *symbols, uint32_t *numbers)
+static void number_symbols(struct symbols *symbols, const struct signature *signatures)
 {
-	symbols->examples = xreallocarray(NULL, symbols->run_count, sizeof(*symbols->examples));
+	size_t size = 2;
+	while (size < 2 * symbols->run_count)
+		size *= 2;
+	/* 1 + a run of the symbol; open addressing. */
+	uint32_t *slots = xcalloc(size, sizeof(*slots));
 	for (size_t run = 0; run < symbols->run_count; run++) {
-		uint32_t *number = &numbers[symbols->of_run[run]];
-		if (*number == NONE) {
-			*number = symbols->count;
-			symbols->examples[symbols->count++] = symbols->starts[run];
+		struct signature signature = signatures[run];
+		size_t at = (size_t)signature.low & (size - 1);
+		while (slots[at] &&
+		       (signatures[slots[at] - 1].low != signature.low || signatures[slots[at] - 1].high != signature.high))
+			at = (at + 1) & (size - 1);
+		if (slots[at]) {
+			symbols->of_run[run] = symbols->of_run[slots[at] - 1];
+			continue;
 		}
-		symbols->of_run[run] = *number;
+		slots[at] = (uint32_t)run + 1;
+		symbols->of_run[run] = symbols->count;
+		symbols->examples[symbols->count++] = symbols->starts[run];
 	}
+	free(slots);
 }
 
 void symbols_init(struct symbols *symbols, const struct class_list *classes)
 {
 	*symbols = (struct symbols){ 0 };
-	find_starts(symbols, classes);
-	/* One more than the runs: a part gets its symbol before the other one may lose its own. */
-	size_t most = symbols->run_count + 1;
-	symbols->of_run = xcalloc(symbols->run_count, sizeof(uint32_t));
-	uint32_t *block = xreallocarray(NULL, most, 4 * sizeof(uint32_t));
-	struct parts parts = { block, block + most, block + 2 * most, block + 3 * most, 0, 1 };
-	parts.run_count[0] = (uint32_t)symbols->run_count;
-	memset(parts.splitter, 0xFF, most * sizeof(uint32_t));
-	for (size_t i = 0; i < classes->count; i++)
-		split_by(symbols, &parts, &classes->classes[i], (uint32_t)i);
-	memset(parts.inside, 0xFF, most * sizeof(uint32_t));
-	renumber(symbols, parts.inside);
-	free(block);
+	struct boundaries *boundaries = xcalloc(1, sizeof(*boundaries));
+	find_boundaries(boundaries, classes);
+	find_starts(symbols, boundaries);
+	struct signature *signatures = xcalloc(symbols->run_count, sizeof(*signatures));
+	add_changes(signatures, boundaries, classes);
+	for (size_t run = 1; run < symbols->run_count; run++) {
+		signatures[run].low += signatures[run - 1].low;
+		signatures[run].high += signatures[run - 1].high;
+	}
+	symbols->of_run = xreallocarray(NULL, symbols->run_count, sizeof(*symbols->of_run));
+	symbols->examples = xreallocarray(NULL, symbols->run_count, sizeof(*symbols->examples));
+	number_symbols(symbols, signatures);
+	free(signatures);
+	free(boundaries);
 	for (uint32_t character = 0; character < 128; character++)
 		symbols->ascii[character] = symbols->of_run[find_run(symbols, character)];
 }

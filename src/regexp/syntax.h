@@ -9,7 +9,7 @@
 #include "base/arena.h"
 #include "base/status.h"
 #include "base/str.h"
-#include "regexp/char_class.h"
+#include "regexp/class_table.h"
 
 /* The first four are what a single character class could say; the order among them tells which says more. */
 enum node_op {
@@ -44,15 +44,17 @@ struct node {
 	int min, max;              /* NODE_REPEAT */
 	unsigned height;           /* of the tree below and with this node */
 	unsigned repeats;          /* largest product of the counts of nested repeats on any way down */
-	uint64_t size;             /* instructions, as the reference estimates them */
+	uint64_t size;             /* instructions, as the reference estimates them; 0 = not measured yet */
 	struct node *next;         /* sibling, or the operand below on the parser's stack */
 	struct node *first, *last; /* children */
 	uint32_t *characters;      /* NODE_LITERAL */
-	struct char_range *ranges; /* NODE_CLASS, clean */
-	size_t count, capacity;    /* of characters or ranges */
-	unsigned flags_before;     /* NODE_LEFT_PAREN: what the closing one restores */
-	bool captures;             /* NODE_LEFT_PAREN */
-	uint32_t class_id;         /* NODE_CLASS: 1 + its number in the program, once it has one */
+	size_t count;
+	size_t room, room_before;      /* for how many more there is memory behind and before them */
+	uint32_t character;            /* where they are if there is one */
+	struct shared_class *class;    /* NODE_CLASS */
+	struct growing_class *growing; /* NODE_CLASS, instead, while alternatives may still be added to it */
+	unsigned flags_before;         /* NODE_LEFT_PAREN: what the closing one restores */
+	bool captures;                 /* NODE_LEFT_PAREN */
 };
 
 /* Parses the pattern into nodes of the arena. STATUS_INVALID with Go's message, word for word. The depth of the tree is

@@ -25,9 +25,9 @@
 /* All that have a case lie below. */
 #define FOLD_END 0x20000u
 
-/* A character and the next in its cycle. */
+/* A character, and where the entry of the next in its cycle is. */
 struct fold {
-	uint32_t character, next;
+	uint32_t character, next_ix;
 };
 
 static pthread_once_t folds_once = PTHREAD_ONCE_INIT;
@@ -77,8 +77,8 @@ static void link_folds(void)
 	for (size_t i = 0; i < fold_count; i++) {
 		size_t *last = &last_plus_1[fold_at(fold_key(folds[i].character))];
 		if (*last > 0) {
-			folds[i].next = folds[*last - 1].next;
-			folds[*last - 1].next = folds[i].character;
+			folds[i].next_ix = folds[*last - 1].next_ix;
+			folds[*last - 1].next_ix = (uint32_t)i;
 		}
 		*last = i + 1;
 	}
@@ -97,7 +97,8 @@ static void make_folds(void)
 		for (uint64_t left = marks[i]; left; left &= left - 1) {
 			uint32_t character = i * 64 + (uint32_t)__builtin_ctzll(left);
 			folds = xgrow(folds, fold_count, &capacity, sizeof(*folds));
-			folds[fold_count++] = (struct fold){ character, character };
+			folds[fold_count] = (struct fold){ character, (uint32_t)fold_count };
+			fold_count++;
 		}
 	}
 	link_folds();
@@ -131,7 +132,7 @@ uint32_t unicode_fold_next(uint32_t character)
 		return character;
 	pthread_once(&folds_once, make_folds);
 	size_t at = fold_at(character);
-	return at < fold_count && folds[at].character == character ? folds[at].next : character;
+	return at < fold_count && folds[at].character == character ? folds[folds[at].next_ix].character : character;
 }
 
 /* Adds the others of the character, unless they are within low..high. */
@@ -157,8 +158,13 @@ void char_class_add_folded(struct char_class *class, uint32_t low, uint32_t high
 		return;
 	/* Only what has an entry has others: a range of everything costs no more than the entries. */
 	pthread_once(&folds_once, make_folds);
-	for (size_t at = fold_at(low < 0x80 ? 0x80 : low); at < fold_count && folds[at].character <= high; at++)
-		add_others(class, folds[at].character, low, high);
+	for (size_t at = fold_at(low < 0x80 ? 0x80 : low); at < fold_count && folds[at].character <= high; at++) {
+		for (size_t other = folds[at].next_ix; other != at; other = folds[other].next_ix) {
+			uint32_t character = folds[other].character;
+			if (character < low || character > high)
+				char_class_add(class, character, character);
+		}
+	}
 }
 
 /* --- categories and scripts ---------------------------------------------------------------------------------------- */
@@ -229,22 +235,13 @@ static void add_categories(struct char_class *class, uint32_t bits)
 	}
 }
 
-static bool add_script(struct char_class *class, const char *name)
+static void add_script(struct char_class *class, uint32_t number)
 {
-	const uc_script_t *all;
-	size_t count, number = 0;
-	uc_all_scripts(&all, &count);
-	/* A name of several words has a '_', and so is not found; Go does not find it either. */
-	while (number < count && strcmp(all[number].name, name) != 0)
-		number++;
-	if (number == count)
-		return false;
 	pthread_once(&scripts_once, find_scripts);
 	for (size_t i = 0; i < scripts.count; i++) {
-		if (scripts.items[i].value == number + 1)
+		if (scripts.items[i].value == number)
 			add_run(class, &scripts, i);
 	}
-	return true;
 }
 
 /* --- names --------------------------------------------------------------------------------------------------------- */
@@ -281,25 +278,56 @@ static uint32_t category_bits(const char *name)
 	return uc_general_category_byname(name).bitmask;
 }
 
-bool unicode_class_add(struct char_class *class, struct str name, bool folded)
+/* Numbered from 1; 0 if there is none of the name. */
+static uint32_t find_script(const char *name)
+{
+	const uc_script_t *all;
+	size_t count;
+	uc_all_scripts(&all, &count);
+	/* A name of several words has a '_', and so is not found; Go does not find it either. */
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(all[i].name, name) == 0)
+			return (uint32_t)i + 1;
+	}
+	return 0;
+}
+
+/* An id is the bits of a category, or one of these. */
+#define ID_SCRIPT ((uint64_t)1 << 32) /* with the number added */
+#define ID_ANY ((uint64_t)2 << 32)
+#define ID_ASCII (ID_ANY + 1)
+#define ID_ASSIGNED (ID_ANY + 2)
+_Static_assert(ID_ASSIGNED >> UNICODE_CLASS_BITS == 0, "ids take more bits than the header says");
+
+uint64_t unicode_class_find(struct str name)
 {
 	char canonical[NAME_SIZE];
 	canonical_name(name, canonical);
 	if (memchr(name.data, '\0', name.length))
-		return false;
-	uint32_t bits = category_bits(canonical);
+		return 0;
 	if (strcmp(canonical, "Any") == 0)
+		return ID_ANY;
+	if (strcmp(canonical, "Ascii") == 0)
+		return ID_ASCII;
+	if (strcmp(canonical, "Assigned") == 0)
+		return ID_ASSIGNED;
+	uint32_t bits = category_bits(canonical), script = bits ? 0 : find_script(canonical);
+	return script ? ID_SCRIPT + script : bits;
+}
+
+void unicode_class_add(struct char_class *class, uint64_t id, bool folded)
+{
+	if (id == ID_ANY)
 		char_class_add(class, 0, CODE_POINT_MAX);
-	else if (strcmp(canonical, "Ascii") == 0)
+	else if (id == ID_ASCII)
 		char_class_add(class, 0, 0x7F);
-	else if (strcmp(canonical, "Assigned") == 0)
+	else if (id == ID_ASSIGNED)
 		add_categories(class, ~(uint32_t)UC_CATEGORY_MASK_Cn);
-	else if (bits)
-		add_categories(class, bits);
-	else if (!add_script(class, canonical))
-		return false;
+	else if (id < ID_SCRIPT)
+		add_categories(class, (uint32_t)id);
+	else
+		add_script(class, (uint32_t)(id - ID_SCRIPT));
 	/* Go folds everything but LC, which so lacks U+0345. */
-	if (folded && bits != UC_CATEGORY_MASK_LC)
+	if (folded && id != UC_CATEGORY_MASK_LC)
 		char_class_fold(class);
-	return true;
 }

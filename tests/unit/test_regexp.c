@@ -10,7 +10,11 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include "base/utf8.h"
 #include "regexp/regexp.h"
 
 static struct regexp *compiled(struct str pattern)
@@ -309,6 +313,159 @@ static void test_states_may_be_forgotten(void **state)
 	regexp_free(regexp);
 }
 
+/* Neighbouring alternatives of one character become one class while they come; groups within have their own. */
+static void test_alternatives_of_one_character(void **state)
+{
+	(void)state;
+	assert_true(matches("^(?:a|b|(?:c|[d-f]|\\d)|g|xy|h|i)+$", "abcdef7gxyhi"));
+	assert_false(matches("^(?:a|b|(?:c|[d-f]|\\d)|g|xy|h|i)+$", "x"));
+	assert_true(matches("^(?:a|(?i)b|c)+$", "abBcC"));
+	assert_false(matches("^(?:a|(?i)b|c)+$", "A"));
+	assert_true(matches("^(?:a|b|.|\n)$", "\n"));
+	assert_true(matches("^(?:a|\n|c|.)$", "\n"));
+	assert_true(matches("^(?:a|b|[^\n]|c|\n|d)$", "\n"));
+	assert_false(matches("^(?:a|b|[^\n]|c)$", "\n"));
+	assert_true(matches("^(?:\\pL|\\pN|\\pL|_)+$", "a\xC3\xA9_7"));
+	assert_false(matches("^(?:\\pL|\\pN|\\pL|_)+$", "-"));
+	assert_true(matches("^(?:a|b|)c$", "c"));
+	check_refused(STR_LITERAL("a|b|(?:c|d|(?:e|f|"), "missing closing ): `a|b|(?:c|d|(?:e|f|`");
+}
+
+static void test_literals_in_nested_groups(void **state)
+{
+	(void)state;
+	assert_true(matches("^(?:a(?:b(?:c(?:d(?:e(?:f(?:gh)))))))(?:ij)k$", "abcdefghijk"));
+	assert_true(matches("^(?:(?:(?:(?:(?:ab)c)d)e)f)g$", "abcdefg"));
+	assert_true(matches("^(?:a(?:b(?:(?:(?:cd)e)f(?:g(?:h(?:ijkl))))))$", "abcdefghijkl"));
+	assert_true(matches("a(?:b(?:c(?:d)))e", "xabcdex"));
+	assert_false(matches("a(?:b(?:c(?:d)))e", "xabdcex"));
+}
+
+/* --- patterns that take long where work is done again for each part of them ---------------------------------------- */
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define IS_SANITIZED
+#endif
+#elif defined(__SANITIZE_ADDRESS__)
+#define IS_SANITIZED
+#endif
+
+#define PEAK_KIB_MAX 100000
+
+struct pattern {
+	char *text;
+	size_t length;
+};
+
+/* Appends the text, which is formatted with characters beyond U+10000: each second one, so that no two touch. */
+static void append(struct pattern *pattern, const char *before, int index, const char *after)
+{
+	memcpy(pattern->text + pattern->length, before, strlen(before));
+	pattern->length += strlen(before);
+	if (index >= 0)
+		pattern->length += utf8_encode(0x10000 + 2 * (uint32_t)index, pattern->text + pattern->length);
+	memcpy(pattern->text + pattern->length, after, strlen(after));
+	pattern->length += strlen(after);
+}
+
+#define PATTERN_SIZE ((size_t)4 << 20)
+
+static struct pattern pattern_new(const char *start)
+{
+	struct pattern pattern = { malloc(PATTERN_SIZE), 0 };
+	assert_non_null(pattern.text);
+	append(&pattern, start, -1, "");
+	return pattern;
+}
+
+/* Compiles it in a process of its own, whose memory is looked at. Steps cannot be counted: but if they were quadratic, as
+ * they once were, these patterns would take minutes to hours, and the test would not end within its time. Frees the pattern. */
+static void check_cheap(struct pattern pattern, enum status expected)
+{
+	pid_t child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		struct regexp *regexp = NULL;
+		enum status status = regexp_compile((struct str){ pattern.text, pattern.length }, &regexp, NULL);
+		if (status == STATUS_OK)
+			regexp_search(regexp, STR_LITERAL("runtime.mallocgc"));
+		_exit(status == expected ? 0 : 1);
+	}
+	int status;
+	struct rusage usage;
+	assert_int_equal(wait4(child, &status, 0, &usage), child);
+	assert_int_equal(status, 0);
+#ifndef IS_SANITIZED
+	assert_in_range(usage.ru_maxrss, 0, PEAK_KIB_MAX);
+#endif
+	free(pattern.text);
+}
+
+static void test_many_alternatives_cost_their_length(void **state)
+{
+	(void)state;
+	struct pattern characters = pattern_new("x"), classes = pattern_new("x");
+	for (int i = 0; i < 300000; i++)
+		append(&characters, "|", i, "");
+	check_cheap(characters, STATUS_OK);
+	for (int i = 0; i < 10000; i++)
+		append(&classes, "|\\pL|\\pN", -1, "");
+	check_cheap(classes, STATUS_OK);
+}
+
+static void test_long_bracket_classes_cost_their_length(void **state)
+{
+	(void)state;
+	struct pattern open = pattern_new("["), named = pattern_new("["), folded = pattern_new("(?i)["),
+				   words = pattern_new("[^");
+	for (int i = 0; i < 1000000; i++)
+		append(&open, "[:", -1, "");
+	check_cheap(open, STATUS_INVALID);
+	for (int i = 0; i < 300000; i++) {
+		append(&named, "\\pL\\PN", -1, "");
+		append(&folded, "\xC3\x80-", 300000, "");
+		append(&words, "\\W\\s[:alpha:]", -1, "");
+	}
+	append(&named, "]", -1, "");
+	append(&folded, "]", -1, "");
+	append(&words, "]", -1, "");
+	check_cheap(named, STATUS_OK);
+	check_cheap(folded, STATUS_OK);
+	check_cheap(words, STATUS_OK);
+}
+
+static void test_many_classes_cost_their_length(void **state)
+{
+	(void)state;
+	struct pattern same = pattern_new("(?i)"), different = pattern_new("");
+	for (int i = 0; i < 10000; i++)
+		append(&same, "\\pL[^\\pL]", -1, "");
+	check_cheap(same, STATUS_OK);
+	for (int i = 0; i < 100000; i++)
+		append(&different, "[^", i, "]");
+	check_cheap(different, STATUS_OK);
+}
+
+/* Groups that dissolve in the one around them: of a concatenation, of alternatives, and of just one operand. */
+static void test_nested_groups_cost_their_length(void **state)
+{
+	(void)state;
+	enum { DEPTH = 100000 };
+	static const char *const middles[] = { "a.", "ab", "" }, *const ends[] = { ")b.", "|cd)", ")" };
+	for (int kind = 0; kind < 3; kind++) {
+		struct pattern pattern = pattern_new("");
+		for (int i = 0; i < DEPTH; i++)
+			append(&pattern, "(?:", -1, "");
+		append(&pattern, middles[kind], -1, "");
+		for (int i = 0; i < DEPTH && kind == 2; i++)
+			append(&pattern, "a.", -1, "");
+		for (int i = 0; i < DEPTH; i++)
+			append(&pattern, ends[kind], -1, "");
+		check_cheap(pattern, STATUS_OK);
+	}
+}
+
 static void test_freeing_nothing(void **state)
 {
 	(void)state;
@@ -330,6 +487,12 @@ int main(void)
 		cmocka_unit_test(test_bytes_that_are_not_utf8),
 		cmocka_unit_test(test_no_pattern_takes_exponential_time),
 		cmocka_unit_test(test_states_may_be_forgotten),
+		cmocka_unit_test(test_alternatives_of_one_character),
+		cmocka_unit_test(test_literals_in_nested_groups),
+		cmocka_unit_test(test_many_alternatives_cost_their_length),
+		cmocka_unit_test(test_long_bracket_classes_cost_their_length),
+		cmocka_unit_test(test_many_classes_cost_their_length),
+		cmocka_unit_test(test_nested_groups_cost_their_length),
 		cmocka_unit_test(test_freeing_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
