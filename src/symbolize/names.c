@@ -10,19 +10,12 @@
 
 /* --- mangled names ------------------------------------------------------------------------------------------------- */
 
-static bool is_d_name(const char *name)
-{
-	return strcmp(name, "_Dmain") == 0 || (name[0] == '_' && name[1] == 'D' && name[2] >= '1' && name[2] <= '9');
-}
-
 bool symbolize_demangle(const char *name, enum demangle_mode mode, struct buffer *ret_text)
 {
 	if (mode == DEMANGLE_NONE || name[0] != '_')
 		return false;
 	if (name[1] == 'R')
 		return demangle_rust_v0(name, mode, ret_text);
-	if (is_d_name(name))
-		return demangle_d(name, mode, ret_text);
 	return (strncmp(name, "_ZN", 3) == 0 && demangle_rust_legacy(str_of(name), ret_text)) ||
 	       demangle_cplusplus(name, mode, ret_text);
 }
@@ -93,18 +86,11 @@ static void shorten(struct buffer *name, struct buffer *spare, enum demangle_mod
 
 /* --- the functions of a profile ------------------------------------------------------------------------------------ */
 
-/* True if the name holds anything that demangling or shortening would look at. */
+/* True if demangling or shortening may change the name: only brackets are ever cut out. */
 static bool is_worth_a_look(struct str name)
 {
-	if (name.length && name.data[0] == '_')
-		return true;
-	for (size_t i = 0; i < name.length; i++) {
-		char c = name.data[i];
-		if (c == '<' || c == '>' || c == '[' || c == ']' ||
-		    (c == ':' && i + 1 < name.length && name.data[i + 1] == ':'))
-			return true;
-	}
-	return false;
+	return name.length &&
+	       (name.data[0] == '_' || memchr(name.data, '(', name.length) || memchr(name.data, '<', name.length));
 }
 
 static uint32_t readable_name(struct profile *profile, uint32_t system_name, enum demangle_mode mode,
