@@ -185,6 +185,22 @@ void config_append_value(struct buffer *to, const struct config *config, const s
 
 /* --- assignments in the shell ----------------------------------------------------------------------------------------- */
 
+static enum status bad_bool(const char *value, struct error *err)
+{
+	char *quoted = value_quote(value);
+	enum status status = error_set(err, STATUS_INVALID, "illegal value %s for bool variable", quoted);
+	free(quoted);
+	return status;
+}
+
+static enum status bad_choice(const struct config_field *field, const char *value, struct error *err)
+{
+	char *quoted = value_quote(value);
+	enum status status = error_set(err, STATUS_INVALID, "invalid \"%s\" value %s", field->name, quoted);
+	free(quoted);
+	return status;
+}
+
 static enum status assign_bool(bool *field, const char *value, struct error *err)
 {
 	static const char *const yes[] = { "", "true", "t", "yes", "y", "1" }, *const no[] = { "false", "f", "no", "n",
@@ -201,7 +217,7 @@ static enum status assign_bool(bool *field, const char *value, struct error *err
 			return STATUS_OK;
 		}
 	}
-	return error_set(err, STATUS_INVALID, "illegal value \"%s\" for bool variable", value);
+	return bad_bool(value, err);
 }
 
 /* Go's words, which people search for. */
@@ -209,8 +225,11 @@ static enum status number_status(enum value_result result, const char *function,
 {
 	if (result == VALUE_OK)
 		return STATUS_OK;
-	return error_set(err, STATUS_INVALID, "strconv.%s: parsing \"%s\": %s", function, value,
-	                 result == VALUE_RANGE ? "value out of range" : "invalid syntax");
+	char *quoted = value_quote(value);
+	enum status status = error_set(err, STATUS_INVALID, "strconv.%s: parsing %s: %s", function, quoted,
+	                               result == VALUE_RANGE ? "value out of range" : "invalid syntax");
+	free(quoted);
+	return status;
 }
 
 static enum status assign_field(struct config *config, const struct config_field *field, const char *value,
@@ -226,7 +245,7 @@ static enum status assign_field(struct config *config, const struct config_field
 		return number_status(value_parse_float(value, target), "ParseFloat", value, err);
 	case CONFIG_CHOICE:
 		if (!choice_find(field, value))
-			return error_set(err, STATUS_INVALID, "invalid \"%s\" value \"%s\"", field->name, value);
+			return bad_choice(field, value, err);
 		break;
 	case CONFIG_TEXT:
 		break;

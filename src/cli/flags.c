@@ -33,6 +33,16 @@ static const struct flag *flag_find(const struct flag_set *set, const char *name
 	return NULL;
 }
 
+static enum status bad_value(const char *kind, const char *noun, const struct flag *flag, const char *value,
+                             enum value_result result, struct error *err)
+{
+	char *quoted = value_quote(value);
+	enum status status = error_set(err, STATUS_INVALID, "invalid %svalue %s for %s-%s: %s", kind, quoted, noun,
+	                               flag->name, result == VALUE_RANGE ? "value out of range" : "parse error");
+	free(quoted);
+	return status;
+}
+
 static enum status set_value(const struct flag *flag, const char *value, struct error *err)
 {
 	enum value_result result = VALUE_OK;
@@ -40,7 +50,7 @@ static enum status set_value(const struct flag *flag, const char *value, struct 
 	case FLAG_BOOL:
 		if (value_parse_bool(value, flag->target))
 			return STATUS_OK;
-		return error_set(err, STATUS_INVALID, "invalid boolean value \"%s\" for -%s: parse error", value, flag->name);
+		return bad_value("boolean ", "", flag, value, VALUE_SYNTAX, err);
 	case FLAG_INT:
 		result = value_parse_int(value, flag->target);
 		break;
@@ -53,8 +63,7 @@ static enum status set_value(const struct flag *flag, const char *value, struct 
 	}
 	if (result == VALUE_OK)
 		return STATUS_OK;
-	return error_set(err, STATUS_INVALID, "invalid value \"%s\" for flag -%s: %s", value, flag->name,
-	                 result == VALUE_RANGE ? "value out of range" : "parse error");
+	return bad_value("", "flag ", flag, value, result, err);
 }
 
 /* One argument that begins with '-'; `next` (or NULL) may be its value. */

@@ -19,8 +19,10 @@ static enum status unknown_sample_type(const struct profile *profile, const char
 	buffer_init(&names, BUFFER_UNLIMITED);
 	for (uint32_t k = 0; k < profile->sample_type_count; k++)
 		buffer_printf(&names, "%s%.*s", k ? " " : "", STR_ARG(profile_str(profile, profile->sample_types[k].type)));
-	enum status status = error_set(err, STATUS_INVALID, "sample_index \"%s\" must be one of: [%s]", sample_index,
-	                               buffer_text(&names));
+	char *quoted = value_quote(sample_index);
+	enum status status =
+			error_set(err, STATUS_INVALID, "sample_index %s must be one of: [%s]", quoted, buffer_text(&names));
+	free(quoted);
 	buffer_release(&names);
 	return status;
 }

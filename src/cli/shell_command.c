@@ -44,7 +44,10 @@ static enum status unknown_command(const char *name, const char *argument, struc
 	if (command_is_missing(name))
 		return error_set(err, STATUS_UNSUPPORTED, "there is no %s yet; `proto > file` writes a file that pprof reads",
 		                 name);
-	return error_set(err, STATUS_INVALID, "unrecognized command: \"%s\"", name);
+	char *quoted = value_quote(name);
+	enum status status = error_set(err, STATUS_INVALID, "unrecognized command: %s", quoted);
+	free(quoted);
+	return status;
 }
 
 /* Several expressions are alternatives. */

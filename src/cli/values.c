@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "base/xalloc.h"
 
 enum value_result value_parse_decimal(const char *text, int64_t *ret_value)
@@ -117,6 +118,39 @@ bool value_parse_bool(const char *text, bool *ret_value)
 		}
 	}
 	return false;
+}
+
+static void append_escaped(struct buffer *to, const char *bytes, size_t size, uint32_t character)
+{
+	static const char names[] = "abtnvfr"; /* of 7 to 13 */
+	bool is_bad = character == UTF8_BAD && size == 1;
+	if (is_bad || character < ' ' || character == 0x7F) {
+		if (!is_bad && character >= 7 && character <= 13)
+			buffer_printf(to, "\\%c", names[character - 7]);
+		else
+			buffer_printf(to, "\\x%02x", (unsigned char)*bytes);
+	} else if (character == '"' || character == '\\') {
+		buffer_printf(to, "\\%c", (char)character);
+	} else if (character >= 0x80 && character < 0xA1) {
+		buffer_printf(to, "\\u%04x", character);
+	} else {
+		buffer_append(to, bytes, size);
+	}
+}
+
+char *value_quote(const char *text)
+{
+	struct buffer quoted;
+	buffer_init(&quoted, BUFFER_UNLIMITED);
+	buffer_append_char(&quoted, '"');
+	for (struct str left = str_of(text); left.length > 0;) {
+		size_t size;
+		uint32_t character = utf8_decode(left, &size);
+		append_escaped(&quoted, left.data, size, character);
+		left = str_from(left, size);
+	}
+	buffer_append_char(&quoted, '"');
+	return buffer_take(&quoted, NULL);
 }
 
 #define FLOAT_DIGITS_MAX 17

@@ -25,6 +25,9 @@ enum value_result value_parse_float(const char *text, double *ret_value);
 /* 1 t T TRUE true True, 0 f F FALSE false False. */
 bool value_parse_bool(const char *text, bool *ret_value);
 
+/* The text in quotes, as Go's %q: what is not printable, quotes and backslashes are escaped. The caller frees it. */
+char *value_quote(const char *text);
+
 /* The shortest text that reads back as the same number: "0.005", "1e+06". */
 void value_append_float(struct buffer *to, double value);
 

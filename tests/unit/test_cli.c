@@ -103,6 +103,26 @@ static void floats_print_as_short_as_they_read_back(void **state)
 	}
 }
 
+static void quoting_is_gos(void **state)
+{
+	(void)state;
+	static const char *const cases[][2] = {
+		{ "abc", "\"abc\"" },
+		{ "a\"b\\", "\"a\\\"b\\\\\"" },
+		{ "\t\n\x01\x7f", "\"\\t\\n\\x01\\x7f\"" },
+		{ "gr\xC3\xB6\xC3\x9F"
+		  "e\xFF",
+		  "\"gr\xC3\xB6\xC3\x9F"
+		  "e\\xff\"" },
+		{ "\xC2\x80\xEF\xBF\xBD", "\"\\u0080\xEF\xBF\xBD\"" },
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char *quoted = value_quote(cases[i][0]);
+		assert_string_equal(quoted, cases[i][1]);
+		free(quoted);
+	}
+}
+
 /* --- the command line -------------------------------------------------------------------------------------------------- */
 
 #define ARGUMENTS_MAX 16
@@ -386,6 +406,7 @@ int main(void)
 		cmocka_unit_test(integers_have_go_prefixes_and_underscores),
 		cmocka_unit_test(floats_are_gos),
 		cmocka_unit_test(floats_print_as_short_as_they_read_back),
+		cmocka_unit_test(quoting_is_gos),
 		cmocka_unit_test(flags_follow_go),
 		cmocka_unit_test(mistakes_are_told_in_gos_words),
 		cmocka_unit_test(contradictions_are_refused),
