@@ -13,6 +13,7 @@
 #include "cli/pipeline.h"
 #include "cli/shell_command.h"
 #include "cli/usage.h"
+#include "profile/merge.h"
 
 #define VALUE_COMMENT "//:" /* what follows it in an assignment is not part of the value */
 
@@ -307,6 +308,8 @@ void shell_run(struct profile *profile, const struct config *config)
 	config_copy(&shell.config, config);
 	shell.config.compact_labels = true;
 	greet(&shell);
+	/* The reference hands written copies to its reports. */
+	profile_remove_unwritable_labels(profile);
 	struct line_input *input = line_input_new(profile);
 	const char *line;
 	while (!shell.quit && (line = line_input_read(input)) != NULL)

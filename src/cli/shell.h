@@ -6,8 +6,8 @@
 #include "cli/config.h"
 #include "profile/profile.h"
 
-/* Runs until the end of the input or `quit`. Begins with the options of the command line; neither they nor the profile are
- * changed. */
+/* Runs until the end of the input or `quit`. Begins with the options of the command line, which stay as they
+ * are. Labels that profile.proto cannot hold are taken out of the profile. */
 void shell_run(struct profile *profile, const struct config *config);
 
 #endif

@@ -171,3 +171,17 @@ void profile_remove_text_label(struct profile *profile, const char *key)
 		keep_other_labels(profile, sample, key_ix, false, profile->labels, &used);
 	}
 }
+
+void profile_remove_unwritable_labels(struct profile *profile)
+{
+	for (uint32_t i = 0; i < profile->sample_count; i++) {
+		struct sample *sample = &profile->samples[i];
+		struct label *labels = profile->labels + sample->label_start + sample->text_count;
+		uint32_t kept = 0;
+		for (uint32_t k = 0; k < sample->number_count; k++) {
+			if (labels[k].number || labels[k].text_ix)
+				labels[kept++] = labels[k];
+		}
+		sample->number_count = kept;
+	}
+}

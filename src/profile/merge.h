@@ -27,5 +27,7 @@ enum status profile_normalize(struct profile *profile, const struct profile *bas
 void profile_set_text_label(struct profile *profile, const char *key, const char *value);
 /* Takes the text labels of that key away from every sample. */
 void profile_remove_text_label(struct profile *profile, const char *key);
+/* Takes away number labels that are 0 and have no unit: profile.proto cannot hold them, so no written profile has them. */
+void profile_remove_unwritable_labels(struct profile *profile);
 
 #endif

@@ -1,6 +1,7 @@
 /* test_merge.c - profiles added, subtracted, made compatible and scaled. */
 #include "make_profile.h"
 
+#include "profile/labels.h"
 #include "profile/merge.h"
 
 static enum status merge_two(struct profile *a, struct profile *b, struct profile *ret_merged, struct error *err)
@@ -334,6 +335,25 @@ static void the_label_of_a_diff_base_keeps_samples_apart(void **state)
 	profile_release(&base);
 }
 
+static void labels_that_cannot_be_written_go(void **state)
+{
+	(void)state;
+	struct profile a;
+	make_profile(&a, "n/count");
+	SAMPLE(&a, "a", 1);
+	make_text_label(&a, "t", "");
+	make_number_label(&a, "n", 0, "");
+	make_number_label(&a, "n", 0, "kb");
+	make_number_label(&a, "n", 5, "");
+	profile_remove_unwritable_labels(&a);
+	assert_int_equal(a.samples[0].text_count, 1);
+	assert_int_equal(a.samples[0].number_count, 2);
+	const struct label *numbers = sample_number_labels(&a, &a.samples[0]);
+	assert_string_equal(profile_str(&a, numbers[0].text_ix).data, "kb");
+	assert_int_equal(numbers[1].number, 5);
+	profile_release(&a);
+}
+
 static void scaling_rounds_half_away_from_zero(void **state)
 {
 	(void)state;
@@ -484,6 +504,7 @@ int main(void)
 		cmocka_unit_test(unlike_profiles_are_refused),
 		cmocka_unit_test(a_base_is_subtracted),
 		cmocka_unit_test(the_label_of_a_diff_base_keeps_samples_apart),
+		cmocka_unit_test(labels_that_cannot_be_written_go),
 		cmocka_unit_test(scaling_rounds_half_away_from_zero),
 		cmocka_unit_test(normalizing_gives_the_sum_of_the_base),
 		cmocka_unit_test(common_sample_types_are_kept),
