@@ -205,6 +205,8 @@ enum status command_run(const struct command *command, const char *parameter, co
 		return status;
 	struct destination destination;
 	status = destination_open(&destination, command, config, context, err);
+	if (status != STATUS_OK && destination.path)
+		context_notice(context, "Generating report in %s", destination.path); /* which fails: what follows says why */
 	if (status == STATUS_OK) {
 		struct out out;
 		struct error write_error;

@@ -135,7 +135,7 @@ def compare(reference_tool, our_tool, case):
     ours = run_tool(our_tool, case)
     if ours == reference:
         return "identical", "", reference, ours
-    reason = intended.explain(reference, ours)
+    reason = intended.explain(reference, ours, case.arguments)
     if reason:
         return "intended", reason, reference, ours
     again = _rerun(reference_tool, case, reference)
