@@ -7,6 +7,7 @@
 
 #include "base/xalloc.h"
 #include "base/path.h"
+#include "symbolize/mapping_locations.h"
 #include "symbolize/symbolize.h"
 
 void mapping_sources_release(struct mapping_sources *sources)
@@ -81,34 +82,72 @@ static char *symbolz_url(const char *url)
 	return result;
 }
 
-/* The first source known for the mapping, by its file or else its build id. */
-static const struct mapping_source *source_of(const struct mapping_sources *sources, const struct profile *profile,
-                                              const struct mapping *mapping)
+/* The sources by key; of those with the same key, the first comes first. */
+static int compare_sources(const void *one, const void *two)
 {
-	uint32_t keys[] = { mapping->file, mapping->build_id };
-	for (size_t k = 0; k < 2; k++) {
-		struct str key = profile_str(profile, keys[k]);
-		for (size_t i = 0; i < sources->count && (k == 0 || key.length); i++) {
-			if (str_equal(str_of(sources->items[i].key), key))
-				return &sources->items[i];
-		}
+	const struct mapping_source *const *a = one, *const *b = two;
+	int order = strcmp((*a)->key, (*b)->key);
+	return order ? order : (*a > *b) - (*a < *b);
+}
+
+static const struct mapping_source **sort_sources(const struct mapping_sources *sources)
+{
+	const struct mapping_source **sorted = xreallocarray(NULL, sources->count, sizeof(const struct mapping_source *));
+	for (size_t i = 0; i < sources->count; i++)
+		sorted[i] = &sources->items[i];
+	if (sources->count)
+		qsort(sorted, sources->count, sizeof(sorted[0]), compare_sources);
+	return sorted;
+}
+
+static const struct mapping_source *first_source(const struct mapping_source **sorted, size_t count, struct str key)
+{
+	size_t low = 0, high = count;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (str_compare(str_of(sorted[middle]->key), key) < 0)
+			low = middle + 1;
+		else
+			high = middle;
 	}
-	return NULL;
+	return low < count && str_equal(str_of(sorted[low]->key), key) ? sorted[low] : NULL;
+}
+
+/* The first source known for the mapping, by its file or else its build id. */
+static const struct mapping_source *source_of(const struct mapping_source **sorted, size_t count,
+                                              const struct profile *profile, const struct mapping *mapping)
+{
+	struct str id = profile_str(profile, mapping->build_id);
+	const struct mapping_source *source = first_source(sorted, count, profile_str(profile, mapping->file));
+	return source || !id.length ? source : first_source(sorted, count, id);
+}
+
+/* A server may send what it likes. What is due is one line for each address: the name of a C++ function may take kilobytes,
+ * but at 1 KB each, a million of them fit into the whole. */
+#define ANSWER_LINE_MAX ((size_t)64 * 1024)
+#define ANSWER_MAX ((size_t)1 << 30)
+
+static size_t answer_ceiling(size_t address_count)
+{
+	size_t most = ANSWER_MAX / ANSWER_LINE_MAX;
+	return address_count < most ? (address_count + 1) * ANSWER_LINE_MAX : ANSWER_MAX;
 }
 
 static enum status ask(const struct mapping_source *source, struct profile *profile, uint32_t mapping_ix,
-                       const struct fetch_options *options, struct error *err)
+                       const struct mapping_locations *groups, const struct fetch_options *options, struct error *err)
 {
+	size_t count;
+	const uint32_t *locations = mapping_locations_of(groups, mapping_ix, &count);
 	struct buffer body, answer;
 	buffer_init(&body, BUFFER_UNLIMITED);
-	buffer_init(&answer, (size_t)1 << 30);
+	buffer_init(&answer, answer_ceiling(count));
 	uint64_t shift = profile->mappings[mapping_ix].start - source->start;
 	enum status status = STATUS_OK;
-	if (symbolz_request(profile, mapping_ix, shift, &body)) {
+	if (symbolz_request(profile, locations, count, shift, &body)) {
 		char *url = symbolz_url(source->url);
 		status = fetch_post(url, buffer_str(&body), options, &answer, err);
 		if (status == STATUS_OK)
-			symbolz_apply(profile, mapping_ix, shift, buffer_str(&answer));
+			symbolz_apply(profile, locations, count, shift, buffer_str(&answer));
 		free(url);
 	}
 	buffer_release(&body);
@@ -119,18 +158,22 @@ static enum status ask(const struct mapping_source *source, struct profile *prof
 enum status mapping_sources_symbolize(const struct mapping_sources *sources, struct profile *profile, bool force,
                                       const struct fetch_options *options, struct error *err)
 {
-	for (uint32_t i = 0; i < profile->mapping_count; i++) {
+	struct mapping_locations groups;
+	mapping_locations_init(&groups, profile);
+	const struct mapping_source **sorted = sort_sources(sources);
+	enum status status = STATUS_OK;
+	for (uint32_t i = 0; i < profile->mapping_count && status == STATUS_OK; i++) {
 		if (profile->mappings[i].has_functions && !force)
 			continue;
-		const struct mapping_source *source = source_of(sources, profile, &profile->mappings[i]);
+		const struct mapping_source *source = source_of(sorted, sources->count, profile, &profile->mappings[i]);
 		if (!source)
 			continue;
-		enum status status = ask(source, profile, i, options, err);
-		if (status != STATUS_OK)
-			return status;
-		profile->mappings[i].has_functions = true;
+		status = ask(source, profile, i, &groups, options, err);
+		profile->mappings[i].has_functions |= status == STATUS_OK;
 	}
-	return STATUS_OK;
+	free(sorted);
+	mapping_locations_release(&groups);
+	return status;
 }
 
 /* --- names again ------------------------------------------------------------------------------------------------------- */

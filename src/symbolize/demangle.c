@@ -8,10 +8,9 @@
 
 #include "base/xalloc.h"
 
-/* The parser of libiberty recurses with each pointer of a type; longer names than this are not demangled. */
-#define NAME_MAX_LENGTH ((size_t)24 * 1024)
-/* A short name may stand for an endless one (substitutions of substitutions). */
-#define TEXT_MAX_LENGTH ((size_t)1024 * 1024)
+/* libiberty reads what follows a conversion operator twice, so that time doubles with each one inside another. The names
+ * of libLLVM, libclang and libstdc++ have one at the most. */
+#define CONVERSIONS_MAX 12
 /* libiberty prints no deeper. */
 #define DEPTH_MAX 1024
 
@@ -210,9 +209,9 @@ static void print_part(const char *part, size_t length, void *opaque)
 static bool print(node *tree, int options, struct buffer *ret_text)
 {
 	size_t before = ret_text->length;
-	struct printer printer = { .text = ret_text, .ceiling = before + TEXT_MAX_LENGTH };
+	struct printer printer = { .text = ret_text, .ceiling = before + DEMANGLE_TEXT_MAX };
 	if (setjmp(printer.too_long) || !cplus_demangle_print_callback(options, tree, print_part, &printer)) {
-		ret_text->length = before;
+		demangle_undo(ret_text, before);
 		return false;
 	}
 	return true;
@@ -286,14 +285,23 @@ static bool print_block(const char *name, enum demangle_mode mode, int options, 
 	buffer_append_text(ret_text, "invocation function for block in ");
 	bool good = print_stripped(inner, mode, options, ret_text);
 	if (!good)
-		ret_text->length = before;
+		demangle_undo(ret_text, before);
 	free(inner);
 	return good;
 }
 
+/* "cv" that begins no identifier (its length stands in front of one). */
+static unsigned conversion_count(const char *name)
+{
+	unsigned count = 0;
+	for (const char *at = strstr(name, "cv"); at; at = strstr(at + 2, "cv"))
+		count += at == name || at[-1] < '0' || at[-1] > '9';
+	return count;
+}
+
 bool demangle_cplusplus(const char *name, enum demangle_mode mode, struct buffer *ret_text)
 {
-	if (strlen(name) > NAME_MAX_LENGTH)
+	if (strlen(name) > DEMANGLE_NAME_MAX || conversion_count(name) > CONVERSIONS_MAX)
 		return false;
 	int options = DMGL_ANSI | (mode == DEMANGLE_FULL ? DMGL_PARAMS : 0);
 	if (strncmp(name, "___Z", 4) == 0)
@@ -310,23 +318,4 @@ bool demangle_cplusplus(const char *name, enum demangle_mode mode, struct buffer
 	bool good = print_stripped(cut, mode, options, ret_text);
 	free(cut);
 	return good;
-}
-
-/* D: parameters are cut in every mode but the full one; its templates ("max!int") are left. */
-bool demangle_d(const char *name, enum demangle_mode mode, struct buffer *ret_text)
-{
-	char *text = strlen(name) <= NAME_MAX_LENGTH ? dlang_demangle(name, 0) : NULL;
-	if (!text)
-		return false;
-	size_t length = strlen(text);
-	if (mode != DEMANGLE_FULL && length && text[length - 1] == ')') {
-		size_t depth = 0;
-		do {
-			depth += text[--length] == ')';
-			depth -= text[length] == '(';
-		} while (depth && length);
-	}
-	buffer_append(ret_text, text, length);
-	free(text);
-	return true;
 }

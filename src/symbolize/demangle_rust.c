@@ -1,10 +1,8 @@
-/* demangle_rust.c - Rust names: the legacy scheme, which hides in C++'s, and v0 ("_R", RFC 2603). */
-#include <libiberty/demangle.h>
-#include <stdlib.h>
+/* demangle_rust.c - Rust names of the legacy scheme, which hides in C++'s: _ZN, names with their lengths, 17h and 16 hex
+ * digits, E. */
+#include <string.h>
 
 #include "symbolize/demangle.h"
-
-/* --- legacy: _ZN, names with their lengths, 17h and 16 hex digits, E --------------------------------------------------- */
 
 #define HASH_LENGTH 20 /* "17h", 16 digits and the closing E */
 
@@ -115,68 +113,12 @@ bool demangle_rust_legacy(struct str name, struct buffer *ret_text)
 	size_t before = ret_text->length;
 	while (rest.length) {
 		if (!take_identifier(&rest, &identifier)) {
-			ret_text->length = before;
+			demangle_undo(ret_text, before);
 			return false;
 		}
 		if (ret_text->length > before)
 			buffer_append_text(ret_text, "::");
 		append_identifier(identifier, ret_text);
 	}
-	return true;
-}
-
-/* --- v0 ------------------------------------------------------------------------------------------------------------ */
-
-/* The end of the bracket that opens at text[0]: behind its '>'. "->" closes nothing. */
-static size_t bracket_length(struct str text)
-{
-	size_t depth = 0;
-	for (size_t i = 0; i < text.length; i++) {
-		if (text.data[i] == '<')
-			depth++;
-		else if (text.data[i] == '>' && text.data[i - 1] != '-' && --depth == 0)
-			return i + 1;
-	}
-	return text.length;
-}
-
-static bool is_path_char(char c)
-{
-	return c == ':' || c == '_' || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-	       c & 0x80;
-}
-
-/* Empties the brackets that hold generic arguments: those behind a path, not those of "<T as Trait>". */
-static void append_without_arguments(struct str text, struct buffer *out)
-{
-	for (size_t i = 0; i < text.length; i++) {
-		if (text.data[i] == '<' && i && is_path_char(text.data[i - 1])) {
-			i += bracket_length(str_from(text, i)) - 1;
-			buffer_append_text(out, "<>");
-		} else {
-			buffer_append_char(out, text.data[i]);
-		}
-	}
-}
-
-bool demangle_rust_v0(const char *name, enum demangle_mode mode, struct buffer *ret_text)
-{
-	/* A suffix of the linker is left out. */
-	char *text = NULL;
-	size_t length = strcspn(name, ".");
-	if (name[length]) {
-		char *cut = strndup(name, length);
-		text = cut ? rust_demangle(cut, 0) : NULL;
-		free(cut);
-	} else {
-		text = rust_demangle(name, 0);
-	}
-	if (!text)
-		return false;
-	if (mode == DEMANGLE_DEFAULT)
-		append_without_arguments(str_of(text), ret_text);
-	else
-		buffer_append_text(ret_text, text);
-	free(text);
 	return true;
 }

@@ -1,28 +1,27 @@
 /* dwarf.c - from an address to its unit, its function, the calls inlined there, and the line.
  *
- * .debug_aranges is not used: not every compiler writes it. Debug information is as hostile as any input, so walks are
- * bounded in depth and in the number of entries they may visit.
+ * .debug_aranges is not used: not every compiler writes it. Debug information is as hostile as any input: entries are walked
+ * once each, when the first address falls into their unit or function, with ceilings for all walks of a file together; then
+ * every address is found by binary search.
  */
 #include "symbolize/dwarf.h"
 
 #include <dwarf.h>
 #include <elfutils/libdw.h>
-#include <stdbool.h>
 #include <stdlib.h>
 
 #include "base/xalloc.h"
 
 #define DEPTH_MAX 100
-/* Entries visited in one file, against loops and bombs; a browser with full debug information stays far below. */
+/* Entries and ranges read of one file, against loops and bombs; a browser with full debug information stays far below. */
 #define VISIT_BUDGET ((uint64_t)100 * 1000 * 1000)
-/* Ranges looked at below the first that starts at or before the address. */
-#define OVERLAP_MAX 64
+/* Ranges kept of one file: many entries may share a list of ranges. A browser has 2 million functions. */
+#define RANGES_MAX ((uint64_t)4 * 1024 * 1024)
 
 /* --- ranges -------------------------------------------------------------------------------------------------------- */
 
 struct range {
 	uint64_t low, high; /* [low, high) */
-	uint64_t reach;     /* the greatest `high` up to here */
 	size_t owner_ix;
 };
 
@@ -33,21 +32,8 @@ struct ranges {
 
 static void ranges_add(struct ranges *ranges, uint64_t low, uint64_t high, size_t owner_ix)
 {
-	/* Code that the linker threw away was left at address 0 or at the very end. */
-	if (low >= high || low == 0)
-		return;
 	ranges->items = xgrow(ranges->items, ranges->count, &ranges->capacity, sizeof(*ranges->items));
-	ranges->items[ranges->count++] = (struct range){ low, high, 0, owner_ix };
-}
-
-static bool ranges_add_die(struct ranges *ranges, Dwarf_Die *die, size_t owner_ix)
-{
-	Dwarf_Addr base, low, high;
-	ptrdiff_t at = 0;
-	size_t before = ranges->count;
-	while (ranges->count - before < UINT16_MAX && (at = dwarf_ranges(die, at, &base, &low, &high)) > 0)
-		ranges_add(ranges, low, high, owner_ix);
-	return ranges->count > before;
+	ranges->items[ranges->count++] = (struct range){ low, high, owner_ix };
 }
 
 static int compare_ranges(const void *one, const void *two)
@@ -55,53 +41,138 @@ static int compare_ranges(const void *one, const void *two)
 	const struct range *a = one, *b = two;
 	if (a->low != b->low)
 		return a->low < b->low ? -1 : 1;
-	/* The narrower last: it is found first. */
-	return a->high > b->high ? -1 : a->high < b->high;
+	return a->owner_ix > b->owner_ix ? -1 : a->owner_ix < b->owner_ix;
 }
 
-static void ranges_sort(struct ranges *ranges)
+/* Ranges that have begun, the one of the greatest owner first: a heap of indices. */
+struct open_ranges {
+	const struct range *items;
+	size_t *heap;
+	size_t count;
+};
+
+static bool is_before(const struct open_ranges *open, size_t a, size_t b)
+{
+	return open->items[open->heap[a]].owner_ix > open->items[open->heap[b]].owner_ix;
+}
+
+static void swap(struct open_ranges *open, size_t a, size_t b)
+{
+	size_t kept = open->heap[a];
+	open->heap[a] = open->heap[b];
+	open->heap[b] = kept;
+}
+
+static void push(struct open_ranges *open, size_t ix)
+{
+	size_t at = open->count++;
+	open->heap[at] = ix;
+	for (; at && is_before(open, at, (at - 1) / 2); at = (at - 1) / 2)
+		swap(open, at, (at - 1) / 2);
+}
+
+static void pop(struct open_ranges *open)
+{
+	open->heap[0] = open->heap[--open->count];
+	for (size_t at = 0;;) {
+		size_t first = at;
+		for (size_t child = 2 * at + 1; child <= 2 * at + 2 && child < open->count; child++) {
+			if (is_before(open, child, first))
+				first = child;
+		}
+		if (first == at)
+			return;
+		swap(open, at, first);
+		at = first;
+	}
+}
+
+/* The open range of the greatest owner that reaches beyond the position, or NULL. */
+static const struct range *top_range(struct open_ranges *open, uint64_t position)
+{
+	while (open->count && open->items[open->heap[0]].high <= position)
+		pop(open);
+	return open->count ? &open->items[open->heap[0]] : NULL;
+}
+
+/* Adds to `flat` what the open ranges cover from `position` to `limit`. */
+static void cover(struct open_ranges *open, uint64_t position, uint64_t limit, struct ranges *flat)
+{
+	const struct range *top;
+	while (position < limit && (top = top_range(open, position))) {
+		uint64_t end = top->high < limit ? top->high : limit;
+		ranges_add(flat, position, end, top->owner_ix);
+		position = end;
+	}
+}
+
+/* Sorts, and cuts up what overlaps, so that each address has one range: that of the greatest owner. Owners are numbered with
+ * the outer before the inner. */
+static void ranges_flatten(struct ranges *ranges)
 {
 	if (ranges->count == 0)
 		return;
 	qsort(ranges->items, ranges->count, sizeof(*ranges->items), compare_ranges);
-	uint64_t reach = 0;
+	struct open_ranges open = { .items = ranges->items, .heap = xcalloc(ranges->count, sizeof(*open.heap)) };
+	struct ranges flat = { 0 };
+	uint64_t position = 0;
 	for (size_t i = 0; i < ranges->count; i++) {
-		if (ranges->items[i].high > reach)
-			reach = ranges->items[i].high;
-		ranges->items[i].reach = reach;
+		const struct range *range = &ranges->items[i];
+		cover(&open, position, range->low, &flat);
+		position = range->low;
+		/* What is hidden for all its length need not be kept. */
+		const struct range *top = top_range(&open, position);
+		if (!top || top->owner_ix < range->owner_ix || top->high < range->high)
+			push(&open, i);
 	}
+	cover(&open, position, UINT64_MAX, &flat);
+	free(open.heap);
+	free(ranges->items);
+	*ranges = flat;
 }
 
-/* The innermost range that holds the address, or NULL. */
+/* The range that holds the address, or NULL. */
 static const struct range *ranges_find(const struct ranges *ranges, uint64_t address)
 {
 	size_t low = 0, high = ranges->count;
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		if (ranges->items[middle].low <= address)
+		if (ranges->items[middle].high <= address)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	for (size_t steps = 0; low > 0 && steps < OVERLAP_MAX; low--, steps++) {
-		const struct range *range = &ranges->items[low - 1];
-		if (range->high > address)
-			return range;
-		if (range->reach <= address)
-			return NULL;
-	}
-	return NULL;
+	return low < ranges->count && ranges->items[low].low <= address ? &ranges->items[low] : NULL;
 }
 
 /* --- units --------------------------------------------------------------------------------------------------------- */
+
+#define NO_CALL SIZE_MAX
+
+struct call {
+	Dwarf_Die die;
+	size_t parent_ix; /* the call that this one was inlined into, or NO_CALL */
+};
+
+/* The calls inlined into a function, the outer before the inner. */
+struct inlining {
+	struct call *calls;
+	size_t count, capacity;
+	struct ranges ranges; /* of calls */
+};
+
+struct function {
+	Dwarf_Die die;
+	struct inlining *inlining; /* NULL until an address falls into it */
+};
 
 struct unit {
 	Dwarf_Die die;   /* holds the line table */
 	Dwarf_Die split; /* holds the functions: of the .dwo file, or the same */
 	bool is_read;
-	struct ranges functions;
-	Dwarf_Die *function_dies;
+	struct function *functions;
 	size_t function_count, function_capacity;
+	struct ranges ranges; /* of functions */
 };
 
 struct dwarf_reader {
@@ -109,8 +180,40 @@ struct dwarf_reader {
 	struct unit *units;
 	size_t unit_count, unit_capacity;
 	struct ranges ranges; /* of units */
-	uint64_t budget;
+	uint64_t visit_budget, range_budget;
+	bool is_cut;
 };
+
+/* Whether one more entry or range may be read. */
+static bool charge(struct dwarf_reader *reader)
+{
+	if (reader->visit_budget == 0) {
+		reader->is_cut = true;
+		return false;
+	}
+	reader->visit_budget--;
+	return true;
+}
+
+/* Returns whether the entry has any ranges. */
+static bool add_ranges(struct dwarf_reader *reader, struct ranges *ranges, Dwarf_Die *die, size_t owner_ix)
+{
+	Dwarf_Addr base, low, high;
+	ptrdiff_t at = 0;
+	size_t before = ranges->count;
+	while ((at = dwarf_ranges(die, at, &base, &low, &high)) > 0 && charge(reader)) {
+		/* Code that the linker threw away was left at address 0 or at the very end. */
+		if (low >= high || low == 0)
+			continue;
+		if (reader->range_budget == 0) {
+			reader->is_cut = true;
+			break;
+		}
+		reader->range_budget--;
+		ranges_add(ranges, low, high, owner_ix);
+	}
+	return ranges->count > before;
+}
 
 static void read_units(struct dwarf_reader *reader)
 {
@@ -123,9 +226,9 @@ static void read_units(struct dwarf_reader *reader)
 		reader->units = xgrow(reader->units, reader->unit_count, &reader->unit_capacity, sizeof(*reader->units));
 		struct unit *unit = &reader->units[reader->unit_count++];
 		*unit = (struct unit){ .die = die, .split = kind == DW_UT_skeleton && split.addr ? split : die };
-		ranges_add_die(&reader->ranges, &die, reader->unit_count - 1);
+		add_ranges(reader, &reader->ranges, &die, reader->unit_count - 1);
 	}
-	ranges_sort(&reader->ranges);
+	ranges_flatten(&reader->ranges);
 }
 
 static bool may_hold_functions(int tag)
@@ -151,14 +254,13 @@ static void collect_functions(struct dwarf_reader *reader, struct unit *unit, Dw
 	if (depth > DEPTH_MAX || dwarf_child(parent, &die) != 0)
 		return;
 	do {
-		if (reader->budget == 0)
+		if (!charge(reader))
 			return;
-		reader->budget--;
 		int tag = dwarf_tag(&die);
-		if (tag == DW_TAG_subprogram && ranges_add_die(&unit->functions, &die, unit->function_count)) {
-			unit->function_dies = xgrow(unit->function_dies, unit->function_count, &unit->function_capacity,
-			                            sizeof(*unit->function_dies));
-			unit->function_dies[unit->function_count++] = die;
+		if (tag == DW_TAG_subprogram && add_ranges(reader, &unit->ranges, &die, unit->function_count)) {
+			unit->functions =
+					xgrow(unit->functions, unit->function_count, &unit->function_capacity, sizeof(*unit->functions));
+			unit->functions[unit->function_count++] = (struct function){ .die = die };
 		}
 		if (may_hold_functions(tag))
 			collect_functions(reader, unit, &die, depth + 1);
@@ -174,9 +276,51 @@ static struct unit *find_unit(struct dwarf_reader *reader, uint64_t address)
 	if (!unit->is_read) {
 		unit->is_read = true;
 		collect_functions(reader, unit, &unit->split, 0);
-		ranges_sort(&unit->functions);
+		ranges_flatten(&unit->ranges);
 	}
 	return unit;
+}
+
+static void collect_calls(struct dwarf_reader *reader, struct inlining *inlining, Dwarf_Die *parent, size_t parent_ix,
+                          int depth)
+{
+	Dwarf_Die die;
+	if (depth > DEPTH_MAX + FRAMES_MAX || dwarf_child(parent, &die) != 0)
+		return;
+	do {
+		if (!charge(reader))
+			return;
+		size_t call_ix = parent_ix;
+		switch (dwarf_tag(&die)) {
+		case DW_TAG_inlined_subroutine:
+			if (!add_ranges(reader, &inlining->ranges, &die, inlining->count))
+				break;
+			inlining->calls = xgrow(inlining->calls, inlining->count, &inlining->capacity, sizeof(*inlining->calls));
+			call_ix = inlining->count++;
+			inlining->calls[call_ix] = (struct call){ die, parent_ix };
+			collect_calls(reader, inlining, &die, call_ix, depth + 1);
+			break;
+		case DW_TAG_lexical_block:
+		case DW_TAG_try_block:
+		case DW_TAG_catch_block:
+			collect_calls(reader, inlining, &die, parent_ix, depth + 1);
+			break;
+		default:
+			break;
+		}
+	} while (dwarf_siblingof(&die, &die) == 0);
+}
+
+/* The innermost call inlined at the address, or NO_CALL. */
+static size_t find_call(struct dwarf_reader *reader, struct function *function, uint64_t address)
+{
+	if (!function->inlining) {
+		function->inlining = xcalloc(1, sizeof(*function->inlining));
+		collect_calls(reader, function->inlining, &function->die, NO_CALL, 0);
+		ranges_flatten(&function->inlining->ranges);
+	}
+	const struct range *range = ranges_find(&function->inlining->ranges, address);
+	return range ? range->owner_ix : NO_CALL;
 }
 
 struct dwarf_reader *dwarf_reader_new(Elf *elf)
@@ -186,23 +330,41 @@ struct dwarf_reader *dwarf_reader_new(Elf *elf)
 		return NULL;
 	struct dwarf_reader *reader = xcalloc(1, sizeof(*reader));
 	reader->dwarf = dwarf;
-	reader->budget = VISIT_BUDGET;
+	reader->visit_budget = VISIT_BUDGET;
+	reader->range_budget = RANGES_MAX;
 	read_units(reader);
 	return reader;
+}
+
+static void free_unit(struct unit *unit)
+{
+	for (size_t i = 0; i < unit->function_count; i++) {
+		struct inlining *inlining = unit->functions[i].inlining;
+		if (!inlining)
+			continue;
+		free(inlining->calls);
+		free(inlining->ranges.items);
+		free(inlining);
+	}
+	free(unit->functions);
+	free(unit->ranges.items);
 }
 
 void dwarf_reader_free(struct dwarf_reader *reader)
 {
 	if (!reader)
 		return;
-	for (size_t i = 0; i < reader->unit_count; i++) {
-		free(reader->units[i].functions.items);
-		free(reader->units[i].function_dies);
-	}
+	for (size_t i = 0; i < reader->unit_count; i++)
+		free_unit(&reader->units[i]);
 	free(reader->units);
 	free(reader->ranges.items);
 	dwarf_end(reader->dwarf);
 	free(reader);
+}
+
+bool dwarf_reader_is_cut(const struct dwarf_reader *reader)
+{
+	return reader->is_cut;
 }
 
 /* --- frames -------------------------------------------------------------------------------------------------------- */
@@ -226,30 +388,6 @@ static const char *function_name(Dwarf_Die *die)
 			return text;
 	}
 	return NULL;
-}
-
-/* Appends to `chain` the inlined calls below `die` that hold the address, outermost first. */
-static size_t inlined_calls(struct dwarf_reader *reader, Dwarf_Die *die, uint64_t address, Dwarf_Die *chain,
-                            size_t count, int depth)
-{
-	Dwarf_Die child;
-	if (depth > DEPTH_MAX + FRAMES_MAX || dwarf_child(die, &child) != 0)
-		return count;
-	do {
-		if (reader->budget == 0)
-			return count;
-		reader->budget--;
-		int tag = dwarf_tag(&child);
-		bool is_call = tag == DW_TAG_inlined_subroutine;
-		if (!is_call && tag != DW_TAG_lexical_block && tag != DW_TAG_try_block && tag != DW_TAG_catch_block)
-			continue;
-		if (dwarf_haspc(&child, address) <= 0)
-			continue;
-		if (is_call && count < FRAMES_MAX)
-			chain[count++] = child;
-		return inlined_calls(reader, &child, address, chain, count, depth + 1);
-	} while (dwarf_siblingof(&child, &child) == 0);
-	return count;
 }
 
 /* Some compilers name files relative to the directory that they ran in. */
@@ -286,28 +424,36 @@ static void line_of_call(struct unit *unit, Dwarf_Die *call, struct frame *frame
 	frame->column = number_of(call, DW_AT_call_column);
 }
 
+/* Fills `chain` with the calls inlined at the address, innermost first, and the function itself; returns how many. */
+static size_t chain_of(struct dwarf_reader *reader, struct unit *unit, uint64_t address, Dwarf_Die chain[FRAMES_MAX])
+{
+	const struct range *range = ranges_find(&unit->ranges, address);
+	if (!range)
+		return 0;
+	struct function *function = &unit->functions[range->owner_ix];
+	size_t count = 0, call_ix = find_call(reader, function, address);
+	for (; call_ix != NO_CALL && count < FRAMES_MAX - 1; call_ix = function->inlining->calls[call_ix].parent_ix)
+		chain[count++] = function->inlining->calls[call_ix].die;
+	chain[count++] = function->die;
+	return count;
+}
+
 size_t dwarf_frames(struct dwarf_reader *reader, uint64_t address, struct frame frames[FRAMES_MAX])
 {
 	struct unit *unit = find_unit(reader, address);
 	if (!unit)
 		return 0;
 	Dwarf_Die chain[FRAMES_MAX];
-	size_t count = 0;
-	const struct range *range = ranges_find(&unit->functions, address);
-	if (range) {
-		chain[count++] = unit->function_dies[range->owner_ix];
-		count = inlined_calls(reader, &chain[0], address, chain, count, 0);
-	}
+	size_t count = chain_of(reader, unit, address, chain);
 	frames[0] = (struct frame){ 0 };
 	line_at(unit, address, &frames[0]);
 	for (size_t i = 0; i < count; i++) {
-		Dwarf_Die *die = &chain[count - 1 - i];
 		if (i > 0) {
 			frames[i] = (struct frame){ 0 };
-			line_of_call(unit, &chain[count - i], &frames[i]);
+			line_of_call(unit, &chain[i - 1], &frames[i]);
 		}
-		frames[i].function = function_name(die);
-		frames[i].start_line = number_of(die, DW_AT_decl_line);
+		frames[i].function = str_of(function_name(&chain[i]));
+		frames[i].start_line = number_of(&chain[i], DW_AT_decl_line);
 	}
 	if (count == 0 && (frames[0].file || frames[0].line))
 		count = 1;

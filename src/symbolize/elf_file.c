@@ -292,23 +292,29 @@ bool elf_file_address(const struct elf_file *file, uint64_t address, uint64_t *r
 	return true;
 }
 
+enum status elf_file_set_mapping(struct elf_file *file, const struct elf_mapping *mapping, struct error *err)
+{
+	file->mapping = mapping ? *mapping : (struct elf_mapping){ 0 };
+	file->has_kernel_offset = false;
+	find_kernel_offset(file);
+	uint64_t base;
+	enum status status = base_of(file, file->text_segment, &base, err);
+	if (status != STATUS_OK)
+		error_prefix(err, "error reading ELF file %s: could not identify base for %s: ", file->path, file->path);
+	return status;
+}
+
 enum status elf_file_open(const char *path, const struct elf_mapping *mapping, struct elf_file **ret_file,
                           struct error *err)
 {
 	struct elf_file *file = xcalloc(1, sizeof(*file));
 	file->path = xstrdup(path);
 	file->fd = -1;
-	if (mapping)
-		file->mapping = *mapping;
 	enum status status = open_elf(file, err);
 	if (status == STATUS_OK) {
 		file->build_id = read_build_id(file->elf);
 		read_segments(file);
-		find_kernel_offset(file);
-		uint64_t base;
-		status = base_of(file, file->text_segment, &base, err);
-		if (status != STATUS_OK)
-			error_prefix(err, "error reading ELF file %s: could not identify base for %s: ", path, path);
+		status = elf_file_set_mapping(file, mapping, err);
 	}
 	if (status != STATUS_OK) {
 		elf_file_close(file);

@@ -36,6 +36,9 @@ struct elf_file {
  * addresses are the file's own. Its relocation_symbol must outlive the file. */
 enum status elf_file_open(const char *path, const struct elf_mapping *mapping, struct elf_file **ret_file,
                           struct error *err) CPPROF_MUST_USE;
+/* The same file in another place; after an error, only to be closed or moved again. */
+enum status elf_file_set_mapping(struct elf_file *file, const struct elf_mapping *mapping,
+                                 struct error *err) CPPROF_MUST_USE;
 void elf_file_close(struct elf_file *file);
 
 /* The address as the file's symbols have it; false if it lies outside the mapping or in no segment. */

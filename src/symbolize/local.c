@@ -12,6 +12,7 @@
 #include "symbolize/dwarf.h"
 #include "symbolize/elf_file.h"
 #include "symbolize/functions.h"
+#include "symbolize/mapping_locations.h"
 #include "symbolize/notice.h"
 #include "symbolize/symbol_table.h"
 
@@ -21,7 +22,8 @@ struct binary {
 	struct elf_file *file;
 	struct elf_file *debug; /* separate debug information, or NULL */
 	struct symbol_table symbols;
-	struct dwarf_reader *dwarf; /* NULL without lines */
+	struct symbol_table debug_symbols; /* of the debug file; empty where `symbols` is complete */
+	struct dwarf_reader *dwarf;        /* NULL without lines */
 	bool fast;
 };
 
@@ -29,6 +31,7 @@ static void binary_release(struct binary *binary)
 {
 	dwarf_reader_free(binary->dwarf);
 	symbol_table_release(&binary->symbols);
+	symbol_table_release(&binary->debug_symbols);
 	elf_file_close(binary->debug);
 	elf_file_close(binary->file);
 }
@@ -36,20 +39,31 @@ static void binary_release(struct binary *binary)
 static void binary_read(struct binary *binary, struct elf_file *file, bool fast)
 {
 	*binary = (struct binary){ .file = file, .fast = fast };
-	symbol_table_read(&binary->symbols, file->elf);
+	symbol_table_read(&binary->symbols, file->elf, file->is_debug_file ? SYMBOLS_GLOBAL : SYMBOLS_OF_BINARY);
 	bool has_dwarf = debug_file_has_dwarf(file);
-	if (!binary->symbols.is_complete || (!fast && !has_dwarf))
+	if (!file->is_debug_file && (!binary->symbols.is_complete || (!fast && !has_dwarf)))
 		binary->debug = debug_file_of(file);
-	if (binary->debug && !binary->symbols.is_complete) {
-		struct symbol_table more;
-		symbol_table_read(&more, binary->debug->elf);
-		if (more.count) {
-			symbol_table_release(&binary->symbols);
-			binary->symbols = more;
-		}
-	}
+	const struct elf_file *debug = file->is_debug_file ? file : binary->debug;
+	if (debug && !binary->symbols.is_complete)
+		symbol_table_read(&binary->debug_symbols, debug->elf, SYMBOLS_OF_DEBUG_FILE);
 	if (!fast && (has_dwarf || binary->debug))
 		binary->dwarf = dwarf_reader_new(has_dwarf ? file->elf : binary->debug->elf);
+}
+
+/* The symbol that names the physical function, or NULL where `dwarf_name`, the name from DWARF, is to stand.
+ *
+ * The binary's own symbol comes first: a complete table knows clones and parts ("work.cold"), and .dynsym the name that
+ * callers use ("printf", which DWARF has as "__printf"). The debug file's own comes last: its functions have many
+ * aliases, and "work.part.0" would stand beside the "work" of inlined calls. */
+static const struct symbol *naming_symbol(const struct binary *binary, uint64_t address, struct str dwarf_name)
+{
+	const struct symbol *own = symbol_table_find(&binary->symbols, address, binary->fast);
+	if (own && (own->size || binary->symbols.is_complete))
+		return own;
+	if (dwarf_name.length)
+		return NULL;
+	const struct symbol *other = symbol_table_find(&binary->debug_symbols, address, binary->fast);
+	return other ? other : own;
 }
 
 static size_t binary_frames(struct binary *binary, uint64_t address, struct frame frames[FRAMES_MAX])
@@ -58,43 +72,19 @@ static size_t binary_frames(struct binary *binary, uint64_t address, struct fram
 	if (!elf_file_address(binary->file, address, &object_address))
 		return 0;
 	size_t count = binary->dwarf ? dwarf_frames(binary->dwarf, object_address, frames) : 0;
-	const struct symbol *symbol = symbol_table_find(&binary->symbols, object_address, binary->fast);
+	struct str dwarf_name = count ? frames[count - 1].function : (struct str){ 0 };
+	const struct symbol *symbol = naming_symbol(binary, object_address, dwarf_name);
 	if (!symbol)
 		return count;
 	if (count == 0) {
 		frames[0] = (struct frame){ .file = binary->fast ? NULL : symbol->file };
 		count = 1;
 	}
-	/* The physical function: the symbol table knows clones and parts ("work.cold"). */
 	frames[count - 1].function = symbol->name;
 	return count;
 }
 
 /* --- one mapping --------------------------------------------------------------------------------------------------- */
-
-/* The locations of each mapping, in the order of the profile: those of mapping i are items[starts[i]..starts[i + 1]). */
-struct mapping_locations {
-	uint32_t *starts;
-	uint32_t *items;
-};
-
-static void group_locations(const struct profile *profile, struct mapping_locations *ret_groups)
-{
-	uint32_t *starts = xcalloc((size_t)profile->mapping_count + 2, sizeof(*starts));
-	uint32_t *items = xreallocarray(NULL, profile->location_count, sizeof(*items));
-	/* Counted two places on, so that filling moves each start to where it belongs. */
-	for (uint32_t i = 0; i < profile->location_count; i++) {
-		if (profile->locations[i].mapping_ix != PROFILE_NONE)
-			starts[profile->locations[i].mapping_ix + 2]++;
-	}
-	for (uint32_t i = 2; i < profile->mapping_count + 2; i++)
-		starts[i] += starts[i - 1];
-	for (uint32_t i = 0; i < profile->location_count; i++) {
-		if (profile->locations[i].mapping_ix != PROFILE_NONE)
-			items[starts[profile->locations[i].mapping_ix + 1]++] = i;
-	}
-	*ret_groups = (struct mapping_locations){ starts, items };
-}
 
 /* An address and its frames, in `frames` of struct resolved. */
 struct resolved_address {
@@ -165,7 +155,7 @@ static void fill_location(struct profile *profile, struct function_table *functi
 	location->is_folded = false;
 	mapping->has_inline_frames = true;
 	for (uint32_t i = 0; i < count; i++) {
-		uint32_t name = profile_intern_text(profile, frames[i].function);
+		uint32_t name = frames[i].function.length ? profile_intern(profile, frames[i].function) : 0;
 		uint32_t file = intern_file(profile, &frames[i], scratch);
 		mapping->has_functions |= name != 0;
 		mapping->has_filenames |= file != 0;
@@ -232,16 +222,21 @@ static bool needs_names(const struct profile *profile, const struct mapping *map
 	return !is_unsymbolizable(file) && (mapping->build_id || !is_url(file));
 }
 
-/* Opens the mapping's binary, or the debug file of that build id where the binary itself is not here. */
-static enum status open_binary(const struct profile *profile, const struct mapping *mapping, struct elf_file **ret_file,
-                               struct error *err)
+static struct elf_mapping place_of(const struct profile *profile, const struct mapping *mapping)
 {
-	struct elf_mapping where = {
+	return (struct elf_mapping){
 		.start = mapping->start,
 		.limit = mapping->limit,
 		.offset = mapping->offset,
 		.relocation_symbol = profile_str(profile, mapping->kernel_relocation_symbol).data,
 	};
+}
+
+/* Opens the mapping's binary, or the debug file of that build id where the binary itself is not here. */
+static enum status open_binary(const struct profile *profile, const struct mapping *mapping, struct elf_file **ret_file,
+                               struct error *err)
+{
+	struct elf_mapping where = place_of(profile, mapping);
 	struct str path = profile_str(profile, mapping->file);
 	if (memchr(path.data, 0, path.length))
 		return error_set(err, STATUS_IO, "stat %.*s: invalid argument", (int)strlen(path.data), path.data);
@@ -265,31 +260,59 @@ static char *mapping_title(const struct profile *profile, const struct mapping *
 	return xasprintf("%.*s (build ID %.*s)", STR_ARG(name), STR_ARG(id));
 }
 
+/* The binary of the last mapping. A binary has several mappings where its code is not in one piece, and they follow each other. */
+struct last_binary {
+	struct binary binary;
+	uint32_t file, build_id; /* of the mapping; file 0 = none */
+	char *title;             /* for notices */
+};
+
+static void last_binary_release(struct last_binary *last, const struct symbolize_options *options)
+{
+	if (!last->file)
+		return;
+	if (last->binary.dwarf && dwarf_reader_is_cut(last->binary.dwarf))
+		notice(options, "Debug information of %s is damaged or too large. Symbolization may be incomplete.",
+		       last->title);
+	binary_release(&last->binary);
+	free(last->title);
+	*last = (struct last_binary){ 0 };
+}
+
+static bool is_last_binary(struct last_binary *last, const struct profile *profile, const struct mapping *mapping)
+{
+	if (last->file != mapping->file || last->build_id != mapping->build_id)
+		return false;
+	struct elf_mapping where = place_of(profile, mapping);
+	return elf_file_set_mapping(last->binary.file, &where, NULL) == STATUS_OK;
+}
+
 /* Returns false if the binary is missing. */
 static bool symbolize_from_binary(struct profile *profile, uint32_t mapping_ix, struct function_table *functions,
-                                  const uint32_t *locations, size_t count, const struct symbolize_options *options)
+                                  const uint32_t *locations, size_t count, const struct symbolize_options *options,
+                                  struct last_binary *last)
 {
 	const struct mapping *mapping = &profile->mappings[mapping_ix];
-	struct elf_file *file;
-	struct error err;
-	if (open_binary(profile, mapping, &file, &err) != STATUS_OK) {
+	if (!is_last_binary(last, profile, mapping)) {
+		last_binary_release(last, options);
+		struct elf_file *file;
+		struct error err;
+		struct str id = profile_str(profile, mapping->build_id);
 		char *title = mapping_title(profile, mapping);
-		notice(options, "Local symbolization failed for %s: %s", title, err.message);
-		free(title);
-		return false;
+		bool is_here = open_binary(profile, mapping, &file, &err) == STATUS_OK;
+		bool is_other = is_here && id.length && *file->build_id && !str_equal(id, str_of(file->build_id));
+		if (!is_here || is_other) {
+			notice(options, "Local symbolization failed for %s: %s", title,
+			       is_here ? "build ID mismatch" : err.message);
+			if (is_here)
+				elf_file_close(file);
+			free(title);
+			return is_here;
+		}
+		*last = (struct last_binary){ .file = mapping->file, .build_id = mapping->build_id, .title = title };
+		binary_read(&last->binary, file, options->fast_local);
 	}
-	struct str id = profile_str(profile, mapping->build_id);
-	if (id.length && *file->build_id && !str_equal(id, str_of(file->build_id))) {
-		char *title = mapping_title(profile, mapping);
-		notice(options, "Local symbolization failed for %s: build ID mismatch", title);
-		free(title);
-		elf_file_close(file);
-		return true;
-	}
-	struct binary binary;
-	binary_read(&binary, file, options->fast_local);
-	symbolize_mapping(profile, functions, &binary, locations, count);
-	binary_release(&binary);
+	symbolize_mapping(profile, functions, &last->binary, locations, count);
 	return true;
 }
 
@@ -308,26 +331,27 @@ void symbolize_local(struct profile *profile, const struct symbolize_options *op
 		return;
 	struct mapping_locations groups;
 	struct function_table functions;
-	group_locations(profile, &groups);
+	mapping_locations_init(&groups, profile);
 	function_table_init(&functions, profile);
+	struct last_binary last = { 0 };
 	bool missing = false;
 	for (uint32_t i = 0; i < profile->mapping_count; i++) {
-		const uint32_t *locations = groups.items + groups.starts[i];
-		size_t count = groups.starts[i + 1] - groups.starts[i];
+		size_t count;
+		const uint32_t *locations = mapping_locations_of(&groups, i, &count);
 		if (count == 0 || !needs_names(profile, &profile->mappings[i], options))
 			continue;
 		if (profile->mappings[i].file)
-			missing |= !symbolize_from_binary(profile, i, &functions, locations, count, options);
+			missing |= !symbolize_from_binary(profile, i, &functions, locations, count, options, &last);
 		else if (i == 0)
 			notice(options, "Main binary filename not available.");
 		else
 			missing = true;
 	}
+	last_binary_release(&last, options);
 	if (missing) {
 		notice(options, "Some binary filenames not available. Symbolization may be incomplete.");
 		notice(options, "Try setting PPROF_BINARY_PATH to the search path for local binaries.");
 	}
 	function_table_release(&functions);
-	free(groups.starts);
-	free(groups.items);
+	mapping_locations_release(&groups);
 }

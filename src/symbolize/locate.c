@@ -2,6 +2,7 @@
  *
  * Nearly every run has no such directory, and then nothing is looked for.
  */
+#include <ctype.h>
 #include <glob.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,9 +58,22 @@ static bool try_file(struct search *search, char *path)
 	return taken;
 }
 
-/* Every file of DIRECTORY/ID/, sorted. As in the reference, wildcards in the names before count as such. */
+static bool is_hex(struct str text)
+{
+	for (size_t i = 0; i < text.length; i++) {
+		if (!isxdigit((unsigned char)text.data[i]))
+			return false;
+	}
+	return true;
+}
+
+/* Every file of DIRECTORY/ID/, sorted. As in the reference, wildcards in DIRECTORY, which the user gives, count as such. The
+ * id comes from the profile: only digits, which files have as well, can lead to one that fits, and neither out of the directory
+ * nor all over the disk. */
 static bool try_directory(struct search *search, struct str directory, struct str id)
 {
+	if (!is_hex(id))
+		return false;
 	char *pattern = join(directory, id, STR_LITERAL("*"));
 	glob_t found;
 	bool taken = false;

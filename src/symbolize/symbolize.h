@@ -7,6 +7,8 @@
 #define CPPROF_SYMBOLIZE_SYMBOLIZE_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #include "base/status.h"
 #include "profile/profile.h"
@@ -47,17 +49,18 @@ void symbolize_locate_binaries(struct profile *profile, const char *binary, cons
  * their debug files (in the binary, by build id below /usr/lib/debug, or by .gnu_debuglink). */
 void symbolize_local(struct profile *profile, const struct symbolize_options *options);
 
-/* Step 3: symbolz. What the program that served the profile is asked, and what it answers (src/cli/ does the asking):
- * the addresses of the mapping that have no names, each less `shift` (what merging has added), as "0x1+0x2"; false if there
- * are none. */
-bool symbolz_request(const struct profile *profile, uint32_t mapping_ix, uint64_t shift, struct buffer *ret_body);
+/* Step 3: symbolz. What the program that served the profile is asked, and what it answers (src/cli/ does the asking), for
+ * some locations (mapping_locations.h): their addresses, where they have no names, each less `shift` (what merging has
+ * added), as "0x1+0x2"; false if there are none. */
+bool symbolz_request(const struct profile *profile, const uint32_t *locations, size_t count, uint64_t shift,
+                     struct buffer *ret_body);
 /* Names from the answer's lines ("0x1234 name"). */
-void symbolz_apply(struct profile *profile, uint32_t mapping_ix, uint64_t shift, struct str answer);
+void symbolz_apply(struct profile *profile, const uint32_t *locations, size_t count, uint64_t shift, struct str answer);
 
 /* Step 4: demangles and shortens the names of functions. With options->force names are first taken back to system names. */
 void symbolize_demangle_profile(struct profile *profile, const struct symbolize_options *options);
 
-/* Demangles a C++, Rust or D name; false if the name is not mangled. The result is appended to *ret_text. */
+/* Demangles a C++ or Rust name; false if the name is not mangled. The result is appended to *ret_text. */
 bool symbolize_demangle(const char *name, enum demangle_mode mode, struct buffer *ret_text);
 
 #endif

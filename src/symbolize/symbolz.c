@@ -6,12 +6,13 @@
 #include "symbolize/functions.h"
 #include "symbolize/symbolize.h"
 
-bool symbolz_request(const struct profile *profile, uint32_t mapping_ix, uint64_t shift, struct buffer *ret_body)
+bool symbolz_request(const struct profile *profile, const uint32_t *locations, size_t count, uint64_t shift,
+                     struct buffer *ret_body)
 {
 	bool any = false;
-	for (uint32_t i = 0; i < profile->location_count; i++) {
-		const struct location *location = &profile->locations[i];
-		if (location->mapping_ix != mapping_ix || location->address == 0 || location->line_count)
+	for (size_t i = 0; i < count; i++) {
+		const struct location *location = &profile->locations[locations[i]];
+		if (location->address == 0 || location->line_count)
 			continue;
 		buffer_printf(ret_body, "%s0x%lx", any ? "+" : "", location->address - shift);
 		any = true;
@@ -54,12 +55,12 @@ static bool take_line(struct str *text, struct str *ret_line)
 	return true;
 }
 
-void symbolz_apply(struct profile *profile, uint32_t mapping_ix, uint64_t shift, struct str answer)
+void symbolz_apply(struct profile *profile, const uint32_t *locations, size_t count, uint64_t shift, struct str answer)
 {
 	struct function_table functions;
 	struct id_map function_by_address;
 	function_table_init(&functions, profile);
-	id_map_init(&function_by_address, profile->location_count);
+	id_map_init(&function_by_address, (uint32_t)count);
 	uint64_t address;
 	struct str line, name;
 	while (take_line(&answer, &line)) {
@@ -67,14 +68,14 @@ void symbolz_apply(struct profile *profile, uint32_t mapping_ix, uint64_t shift,
 			id_map_set(&function_by_address, address + shift,
 			           function_table_add(&functions, profile_intern(profile, name), 0, 0));
 	}
-	for (uint32_t i = 0; i < profile->location_count; i++) {
-		uint32_t function_ix = id_map_get(&function_by_address, profile->locations[i].address);
-		if (profile->locations[i].mapping_ix != mapping_ix || function_ix == UINT32_MAX)
+	for (size_t i = 0; i < count; i++) {
+		struct location *location = &profile->locations[locations[i]];
+		uint32_t function_ix = id_map_get(&function_by_address, location->address);
+		if (function_ix == UINT32_MAX)
 			continue;
-		uint32_t start = profile_add_lines(profile, 1);
-		profile->lines[start].function_ix = function_ix;
-		profile->locations[i].line_start = start;
-		profile->locations[i].line_count = 1;
+		location->line_start = profile_add_lines(profile, 1);
+		location->line_count = 1;
+		profile->lines[location->line_start].function_ix = function_ix;
 	}
 	id_map_release(&function_by_address);
 	function_table_release(&functions);

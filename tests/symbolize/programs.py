@@ -35,6 +35,37 @@ int main(int argc, char **argv)
 }
 """
 
+# A library: two versions of `pub`, a function with three names, a static one, and one that the compiler makes a clone of.
+LIBRARY_SOURCE = """volatile int sink;
+static __attribute__((noinline)) int hidden(int n)
+{
+	int s = 0;
+	for (int i = 0; i < n; i++)
+		s += sink ^ i;
+	return s;
+}
+__attribute__((noinline)) int pub_v1(int n) { return hidden(n) + 1; }
+__attribute__((noinline)) int pub_v2(int n) { return hidden(n) * 3; }
+__asm__(".symver pub_v1,pub@V1");
+__asm__(".symver pub_v2,pub@@V2");
+__attribute__((noinline)) int __plain(int n) { return hidden(n) - 7; }
+extern int plain(int) __attribute__((alias("__plain")));
+extern int _IO_plain(int) __attribute__((alias("__plain")));
+static __attribute__((noinline)) int hotfn(int a, int b)
+{
+	int s = 0;
+	for (int i = 0; i < a; i++)
+		s += sink * b;
+	return s;
+}
+int callhot(int n) { return hotfn(n, 42); }
+int callhot2(int n) { return hotfn(n + 1, 42); }
+"""
+
+LIBRARY_VERSIONS = """V1 { global: pub; plain; _IO_plain; local: *; };
+V2 { global: pub; callhot; callhot2; } V1;
+"""
+
 CPLUSPLUS_SOURCE = """namespace app {
 template <class T> struct Box {
 	T value;

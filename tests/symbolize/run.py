@@ -165,6 +165,75 @@ def debug_link(bed):
         check_c(bed)
 
 
+def built_library(bed):
+    """lib.so with its own debug information, and split.so, whose debug information is in split.so.debug."""
+    bed.write("versions", programs.LIBRARY_VERSIONS.encode())
+    library = built(bed, "lib.so", "cc", programs.LIBRARY_SOURCE, "-O2", "-g", "-fPIC", "-shared", "-Wl,--version-script=versions")
+    split = shutil.copy(library, bed.path("split.so"))
+    subprocess.run(["objcopy", "--only-keep-debug", split, split + ".debug"], check=True)
+    subprocess.run(["objcopy", "--strip-all", "--add-gnu-debuglink=split.so.debug", "split.so"], check=True, cwd=bed.directory)
+    return library, split
+
+
+def library_names(bed, library, symbols, *arguments):
+    """What the report calls each of the functions; `symbols` names the file that knows where they are."""
+    bias = programs.text_mapping(library)[1]
+    starts = {}
+    for pattern in ("pub@V1", "pub@@V2", "plain", "hidden", "callhot", r"hotfn(\.constprop\.0)?"):
+        starts[pattern] = programs.function_range(symbols, "^%s$" % pattern)[0]
+    bed.write("prof", programs.profile_of(library, starts.values()))
+    frames, result = frames_of(bed, *arguments)
+    names = [frames[bias + start][-1][0] if frames[bias + start] else None for start in starts.values()]
+    return names, result
+
+
+def last_alias(library, names):
+    """The one of the names that stands last in the table of exported symbols."""
+    order = [line.split()[-1].split("@")[0] for line in programs.tool("nm", "-D", "-p", "--defined-only", library).splitlines()]
+    return max(names, key=order.index)
+
+
+@case
+def names_of_split_library(bed):
+    """debug information that was split off: the exported name, else DWARF's; never a version or a clone's suffix"""
+    library, split = built_library(bed)
+    names, result = library_names(bed, split, library)
+    plain = last_alias(split, ("plain", "_IO_plain"))
+    require(names == ["pub", "pub", plain, "hidden", "callhot", "hotfn"], result, "names are %s" % names)
+    result = bed.run("-top", "-focus=^pub$", "prof")
+    require(result.stdout.count(b" pub\n") == 1 and b"for 2, " in result.stdout, result, "both versions should be one function")
+
+
+@case
+def names_of_unsplit_library(bed):
+    """a library with its own symbol table: no version; the clone's suffix stays"""
+    library, _ = built_library(bed)
+    clone = next(line.split()[-1] for line in programs.tool("nm", library).splitlines() if " hotfn" in line)
+    names, result = library_names(bed, library, library)
+    require(names[:2] + names[3:] == ["pub", "pub", "hidden", "callhot", clone], result, "names are %s" % names)
+    require(names[2] in ("plain", "_IO_plain", "__plain"), result, "plain is called %s" % names[2])
+
+
+@case
+def names_of_split_library_fast(bed):
+    """-symbolize=fastlocal: the exported name, else the debug file's symbol"""
+    library, split = built_library(bed)
+    clone = next(line.split()[-1] for line in programs.tool("nm", library).splitlines() if " hotfn" in line)
+    names, result = library_names(bed, split, library, "-symbolize=fastlocal")
+    plain = last_alias(split, ("plain", "_IO_plain"))
+    require(names == ["pub", "pub", plain, "hidden", "callhot", clone], result, "names are %s" % names)
+
+
+@case
+def names_without_dwarf(bed):
+    """a debug file with symbols only: its names, without versions"""
+    library, split = built_library(bed)
+    subprocess.run(["objcopy", "--strip-debug", split + ".debug"], check=True)
+    clone = next(line.split()[-1] for line in programs.tool("nm", library).splitlines() if " hotfn" in line)
+    names, result = library_names(bed, split, library)
+    require(names[:2] + names[3:] == ["pub", "pub", "hidden", "callhot", clone], result, "names are %s" % names)
+
+
 @case
 def wrong_debug_link(bed):
     """a debug file of another build is not used"""

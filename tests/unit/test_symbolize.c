@@ -12,6 +12,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "symbolize/elf_file.h"
+#include "symbolize/mapping_locations.h"
+#include "symbolize/symbol_table.h"
 #include "symbolize/symbolize.h"
 
 static void check_demangled(const char *name, enum demangle_mode mode, const char *expected)
@@ -67,7 +70,7 @@ static void cplusplus_in_each_mode(void **state)
 	}
 }
 
-static void rust_and_d(void **state)
+static void rust(void **state)
 {
 	(void)state;
 	check_demangled("_ZN4core3fmt5Write9write_fmt17h0123456789abcdefE", DEMANGLE_DEFAULT,
@@ -80,8 +83,39 @@ static void rust_and_d(void **state)
 	check_demangled("_RNvNtCs1234_7mycrate3foo3bar", DEMANGLE_DEFAULT, "mycrate::foo::bar");
 	check_demangled("_RINvCs1234_7mycrate3barjE", DEMANGLE_DEFAULT, "mycrate::bar::<>");
 	check_demangled("_RINvCs1234_7mycrate3barjE", DEMANGLE_TEMPLATES, "mycrate::bar::<usize>");
-	check_demangled("_D3foo3barFiZv", DEMANGLE_FULL, "foo.bar(int)");
-	check_demangled("_D3foo3barFiZv", DEMANGLE_DEFAULT, "foo.bar");
+}
+
+static void rust_types_and_constants(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *name, *plain, *full;
+	} cases[] = {
+		{ "_RNCNvC1a1b0", "a::b::{closure#0}", NULL },
+		{ "_RNSNvC1a1bs_4vtbl.llvm.12", "a::b::{shim:vtbl#1}", NULL },
+		{ "_RNvMs0_NtC1a1bNtB5_1T1f", "<a::b::T>::f", NULL },
+		{ "_RNvXs_C1aINtB4_3VecmENtC4core5Clone5clone", "<a::Vec<> as core::Clone>::clone",
+		  "<a::Vec<u32> as core::Clone>::clone" },
+		{ "_RNvC1au8gdel_5qa",
+		  "a::g\xc3\xb6"
+		  "del",
+		  NULL },
+		{ "_RINvC1a1bTmEE", "a::b::<>", "a::b::<(u32,)>" },
+		{ "_RINvC1a1bTmB8_ERL_eQOjE", "a::b::<>", NULL },
+		{ "_RINvC1a1bRL_eQOjPShAhj10_E", "a::b::<>", "a::b::<&str, &mut *mut usize, *const [u8], [u8; 16]>" },
+		{ "_RINvC1a1bFG_UKCRL0_mEuFK6foo_xxEtE", "a::b::<>",
+		  "a::b::<for<'a> unsafe extern \"C\" fn(&'a u32), extern \"foo-xx\" fn() -> u16>" },
+		{ "_RINvC1a1bDINtC1c1TmEp4ItemhNtC1d1UEL_E", "a::b::<>", "a::b::<dyn c::T<u32, Item = u8> + d::U>" },
+		{ "_RINvC1a1bKb1_Kc27_Kcf1_Ki_E", NULL, NULL },
+		{ "_RINvC1a1bKb1_Kc27_Kcf1_Kin2a_KpE", "a::b::<>", "a::b::<true, '\\'', '\\u{f1}', -42, _>" },
+		{ "_RINvC1a1bTjEB7_E", "a::b::<>", "a::b::<(usize,), (usize,)>" },
+		{ "_RINvC1a1bB7_E", "a::b::<>", NULL },
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		check_demangled(cases[i].name, DEMANGLE_DEFAULT, cases[i].plain);
+		if (cases[i].full)
+			check_demangled(cases[i].name, DEMANGLE_FULL, cases[i].full);
+	}
 }
 
 static void what_is_no_mangled_name(void **state)
@@ -115,6 +149,42 @@ static void hostile_names(void **state)
 			buffer_release(&text);
 		}
 	}
+}
+
+/* "B" and a number in base 62, as Rust refers back to an earlier part. */
+static void append_reference(struct buffer *name, size_t target)
+{
+	static const char digits[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+	buffer_append_char(name, 'B');
+	if (target > 62)
+		buffer_append_char(name, digits[(target - 1) / 62]);
+	buffer_append_char(name, digits[(target - 1) % 62]);
+	buffer_append_char(name, '_');
+}
+
+static void rust_names_that_expand(void **state)
+{
+	(void)state;
+	struct buffer name;
+	buffer_init(&name, BUFFER_UNLIMITED);
+	buffer_append_text(&name, "_RINvC1a1b");
+	size_t last = name.length - 2;
+	buffer_append_text(&name, "TmmE");
+	for (int i = 0; i < 40; i++) {
+		size_t here = name.length - 2;
+		buffer_append_char(&name, 'T');
+		append_reference(&name, last);
+		append_reference(&name, last);
+		buffer_append_char(&name, 'E');
+		last = here;
+	}
+	buffer_append_char(&name, 'E');
+	check_demangled(buffer_text(&name), DEMANGLE_FULL, NULL);
+	check_demangled(buffer_text(&name), DEMANGLE_DEFAULT, "a::b::<>");
+	buffer_release(&name);
+	/* Billions of lifetimes, and those of a part that is not printed. */
+	check_demangled("_RINvC1a1bFGzzzzzz_EuE", DEMANGLE_FULL, NULL);
+	check_demangled("_RNvMIC1aFGzzzzzz_EuEu1b", DEMANGLE_FULL, NULL);
 }
 
 /* --- the functions of a profile -------------------------------------------------------------------------------------- */
@@ -294,6 +364,49 @@ static void this_binary(void **state)
 	profile_release(&profile);
 }
 
+/* Three names for one function of this binary, as a C library has many. */
+int __many_named(void);
+int many_named(void) __attribute__((alias("__many_named")));
+int _many_named(void) __attribute__((alias("__many_named")));
+static int local_named(void) __attribute__((alias("__many_named"), used));
+
+int __many_named(void)
+{
+	return getpid();
+}
+
+static void check_symbol(Elf *elf, enum symbol_choice choice, uint64_t address, const char *expected)
+{
+	struct symbol_table symbols;
+	symbol_table_read(&symbols, elf, choice);
+	const struct symbol *symbol = symbol_table_find(&symbols, address, false);
+	assert_non_null(symbol);
+	assert_true(str_equal(symbol->name, str_of(expected)));
+	symbol_table_release(&symbols);
+}
+
+static void names_for_one_address(void **state)
+{
+	(void)state;
+	struct elf_file *file;
+	struct symbol_table symbols;
+	uint64_t address = 0;
+	assert_int_equal(elf_file_open("/proc/self/exe", NULL, &file, NULL), STATUS_OK);
+	symbol_table_read(&symbols, file->elf, SYMBOLS_OF_DEBUG_FILE);
+	assert_true(symbols.is_complete);
+	for (size_t i = 0; i < symbols.count; i++) {
+		if (str_equal(symbols.items[i].name, STR_LITERAL("many_named")))
+			address = symbols.items[i].address;
+		assert_false(str_equal(symbols.items[i].name, STR_LITERAL("_many_named")));
+		assert_false(str_equal(symbols.items[i].name, STR_LITERAL("local_named")));
+	}
+	assert_int_not_equal(address, 0);
+	symbol_table_release(&symbols);
+	check_symbol(file->elf, SYMBOLS_OF_DEBUG_FILE, address, "many_named");
+	check_symbol(file->elf, SYMBOLS_GLOBAL, address, "many_named");
+	elf_file_close(file);
+}
+
 static void binaries_given_by_name(void **state)
 {
 	(void)state;
@@ -325,10 +438,18 @@ static void symbolz_question_and_answer(void **state)
 	struct buffer body;
 	buffer_init(&body, BUFFER_UNLIMITED);
 	make_profile(&profile, "http://localhost/debug/pprof/heap");
-	assert_true(symbolz_request(&profile, 0, 0x1000, &body));
+	struct mapping_locations groups;
+	size_t count;
+	profile_add_mapping(&profile);
+	mapping_locations_init(&groups, &profile);
+	const uint32_t *locations = mapping_locations_of(&groups, 1, &count);
+	assert_int_equal(count, 0);
+	assert_false(symbolz_request(&profile, locations, count, 0, &body));
+	locations = mapping_locations_of(&groups, 0, &count);
+	assert_int_equal(count, 2);
+	assert_true(symbolz_request(&profile, locations, count, 0x1000, &body));
 	assert_string_equal(buffer_text(&body), "0x10+0x20");
-	assert_false(symbolz_request(&profile, 1, 0, &body));
-	symbolz_apply(&profile, 0, 0x1000,
+	symbolz_apply(&profile, locations, count, 0x1000,
 	              str_of("num_symbols: 1\n0x10 main.work\nsome 0x20\t a::b(int) \n0x 1\n0xzz y\n0x12345678901234567 "
 	                     "z\n0x10 cut"));
 	for (uint32_t i = 0; i < 2; i++) {
@@ -341,7 +462,8 @@ static void symbolz_question_and_answer(void **state)
 	}
 	assert_int_equal(profile.function_count, 2);
 	buffer_clear(&body);
-	assert_false(symbolz_request(&profile, 0, 0, &body));
+	assert_false(symbolz_request(&profile, locations, count, 0, &body));
+	mapping_locations_release(&groups);
 	buffer_release(&body);
 	profile_release(&profile);
 }
@@ -350,14 +472,17 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(cplusplus_in_each_mode),
-		cmocka_unit_test(rust_and_d),
+		cmocka_unit_test(rust),
 		cmocka_unit_test(what_is_no_mangled_name),
 		cmocka_unit_test(hostile_names),
+		cmocka_unit_test(rust_types_and_constants),
+		cmocka_unit_test(rust_names_that_expand),
 		cmocka_unit_test(names_that_look_like_cplusplus),
 		cmocka_unit_test(names_and_force),
 		cmocka_unit_test(words_of_symbolize),
 		cmocka_unit_test(what_cannot_be_symbolized),
 		cmocka_unit_test(this_binary),
+		cmocka_unit_test(names_for_one_address),
 		cmocka_unit_test(binaries_given_by_name),
 		cmocka_unit_test(symbolz_question_and_answer),
 	};
