@@ -92,11 +92,11 @@ static int compare_sources(const void *one, const void *two)
 
 static const struct mapping_source **sort_sources(const struct mapping_sources *sources)
 {
-	const struct mapping_source **sorted = xreallocarray(NULL, sources->count, sizeof(const struct mapping_source *));
+	const struct mapping_source **sorted = xreallocarray(NULL, sources->count, sizeof(void *));
 	for (size_t i = 0; i < sources->count; i++)
 		sorted[i] = &sources->items[i];
 	if (sources->count)
-		qsort(sorted, sources->count, sizeof(sorted[0]), compare_sources);
+		qsort(sorted, sources->count, sizeof(void *), compare_sources);
 	return sorted;
 }
 

@@ -264,6 +264,7 @@ void graph_build_edges(struct graph *graph, int64_t cutoff, bool inline_targets_
 	const struct profile *profile = graph->profile;
 	pass.classes = xmalloc(profile->location_count);
 	pass.kept_nodes = xreallocarray(NULL, profile->location_count, sizeof(*pass.kept_nodes));
+	pass.runs = xgrow(NULL, 0, &pass.run_capacity, sizeof(*pass.runs)); /* there, however few */
 	for (uint32_t i = 0; i < profile->location_count; i++)
 		look_at_location(&pass, i);
 	for (uint32_t i = 0; i < profile->sample_count; i++) {

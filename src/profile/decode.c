@@ -376,7 +376,7 @@ static bool read_tables(struct decoder *decoder)
 	reserve_lines(decoder);
 	uint32_t sample_type_ix = 0;
 	struct pb_reader reader = pb_reader_of((const uint8_t *)decoder->bytes.data, decoder->bytes.length);
-	struct pb_field field;
+	struct pb_field field = { 0 };
 	while (pb_next(&reader, &field) == PB_OK) {
 		if (field.number == FIELD_SAMPLE && field.wire_type == PB_BYTES)
 			continue;
@@ -584,7 +584,7 @@ static bool read_samples(struct decoder *decoder, bool may_spoil)
 	struct pb_reader reader = pb_reader_of(start, decoder->bytes.length);
 	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
 	uintptr_t released = ((uintptr_t)start + page - 1) / page * page;
-	struct pb_field field;
+	struct pb_field field = { 0 };
 	while (pb_next(&reader, &field) == PB_OK) {
 		if (field.number != FIELD_SAMPLE)
 			continue;

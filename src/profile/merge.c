@@ -440,8 +440,8 @@ static void map_batch(struct merger *merger)
 	map_new_locations(merger);
 	uint32_t hashes[BATCH];
 	uint32_t first = result->sample_count, first_entry = result->sample_location_count,
-			 first_label = result->label_count;
-	for (uint32_t i = 0; i < merger->batch_count; i++) {
+			 first_label = result->label_count, count = merger->batch_count;
+	for (uint32_t i = 0; i < count; i++) {
 		add_mapped_sample(merger, &merger->source->samples[merger->batch[i]]);
 		hashes[i] = sample_hash(result, &result->samples[first + i]);
 		index_prefetch(&merger->samples, hashes[i]);
@@ -449,7 +449,7 @@ static void map_batch(struct merger *merger)
 	result->sample_count = first;
 	result->sample_location_count = first_entry;
 	result->label_count = first_label;
-	for (uint32_t i = 0; i < merger->batch_count; i++) {
+	for (uint32_t i = 0; i < count; i++) {
 		const int64_t *values = profile_values(merger->source, merger->batch[i]);
 		int64_t *sum = profile_values(result, settle_sample(merger, first + i, hashes[i]));
 		for (uint32_t k = 0; k < result->sample_type_count; k++)

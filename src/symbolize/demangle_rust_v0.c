@@ -552,7 +552,8 @@ static void integer(struct reader *reader, struct str digits)
 static void character(struct reader *reader, struct str digits)
 {
 	uint64_t c = hex_value(digits);
-	const char *escaped = c && c < 0x80 ? memchr("\tt\rr\nn\\\\''", (int)c, 10) : NULL;
+	static const char escapes[10] = { '\t', 't', '\r', 'r', '\n', 'n', '\\', '\\', '\'', '\'' };
+	const char *escaped = c && c < 0x80 ? memchr(escapes, (int)c, sizeof(escapes)) : NULL;
 	char text[32];
 	if (digits.length > 6)
 		reader->failed = true;
