@@ -13,6 +13,7 @@
 #include "base/out.h"
 #include "base/xalloc.h"
 #include "cli/pipeline.h"
+#include "fetch/file.h"
 
 #define FILTERS "[focus_regex]... [-ignore_regex]... [> file]"
 #define FILTERS_HELP \
@@ -96,22 +97,11 @@ struct destination {
 /* profile001.pb.gz and so on, the first that is free, in the current directory. */
 static enum status open_numbered(struct destination *destination, const char *extension, struct error *err)
 {
-	for (int i = 1; i < 10000; i++) {
-		char *path = xasprintf("profile%03d.%s", i, extension);
-		destination->fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-		if (destination->fd >= 0) {
-			destination->path = path;
-			destination->is_new = true;
-			return STATUS_OK;
-		}
-		int reason = errno;
-		if (reason != EEXIST)
-			error_set_errno(err, reason, "open %s", path);
-		free(path);
-		if (reason != EEXIST)
-			return STATUS_IO;
-	}
-	return error_set(err, STATUS_IO, "could not create file of the form profile001.%s", extension);
+	char *suffix = xasprintf(".%s", extension);
+	enum status status = file_create_numbered("", "profile", suffix, &destination->fd, &destination->path, err);
+	destination->is_new = status == STATUS_OK;
+	free(suffix);
+	return status;
 }
 
 /* The directory of a path, for open(). The caller frees it. */

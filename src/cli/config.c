@@ -42,7 +42,8 @@ const struct config_field config_fields[] = {
 	FIELD("drop_negative", CONFIG_BOOL, drop_negative,
 	      "Leave out entries with negative values\nWhat became less between two profiles is not shown."),
 	FIELD("call_tree", CONFIG_BOOL, call_tree,
-	      "Keep calls on different paths apart\nFor graph formats: a tree of calls instead of a graph."),
+	      "Keep calls on different paths apart\nFor graph formats, which are not there yet: it has no effect on the "
+	      "others."),
 	FIELD("relative_percentages", CONFIG_BOOL, relative_percentages,
 	      "Percentages of what the filters leave\nWithout it they are of the whole profile, so that they can be "
 	      "compared."),
@@ -55,7 +56,8 @@ const struct config_field config_fields[] = {
 	FIELD("trim_path", CONFIG_TEXT, trim_path,
 	      "Prefixes to cut from source paths before the search\nSeparated by ':'; the place where the program was "
 	      "built."),
-	FIELD("intel_syntax", CONFIG_BOOL, intel_syntax, "Assembly in Intel syntax"),
+	FIELD("intel_syntax", CONFIG_BOOL, intel_syntax,
+	      "Assembly in Intel syntax\nNo report shows assembly yet: it has no effect."),
 	FIELD("mean", CONFIG_BOOL, mean,
 	      "Show values divided by the first value (the count)\nMemory: bytes per allocation. Delays: time per event."),
 	FIELD("sample_index", CONFIG_TEXT, sample_index,

@@ -94,7 +94,7 @@ enum status file_create_numbered(const char *directory, const char *prefix, cons
                                  char **ret_path, struct error *err)
 {
 	size_t length = strlen(directory);
-	const char *slash = length > 0 && directory[length - 1] == '/' ? "" : "/";
+	const char *slash = length == 0 || directory[length - 1] == '/' ? "" : "/";
 	for (int number = 1; number < 10000; number++) {
 		char *path = xasprintf("%s%s%s%03d%s", directory, slash, prefix, number, suffix);
 		int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
@@ -112,5 +112,5 @@ enum status file_create_numbered(const char *directory, const char *prefix, cons
 	}
 	return error_set(err, STATUS_LIMIT,
 	                 "could not create file of the form %s001%s: all numbers up to 9999 are taken in %s", prefix,
-	                 suffix, directory);
+	                 suffix, length ? directory : "this directory");
 }

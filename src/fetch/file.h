@@ -13,7 +13,7 @@ enum status file_write_fd(int fd, const char *path, struct str bytes, struct err
 
 /* $TMPDIR, or /tmp. */
 const char *file_temp_directory(void);
-/* Opens a new file DIRECTORY/PREFIX + three-digit counter + SUFFIX, the counter being the first that is free from 001 to
+/* Opens a new file DIRECTORY/PREFIX (in the current directory for "") + three-digit counter + SUFFIX, the counter being the first that is free from 001 to
  * 9999. The caller closes the descriptor and frees *ret_path. */
 enum status file_create_numbered(const char *directory, const char *prefix, const char *suffix, int *ret_fd,
                                  char **ret_path, struct error *err) CPPROF_MUST_USE;

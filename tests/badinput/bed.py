@@ -126,3 +126,25 @@ def small_bytes(gzip=True, **changes):
     style = pprofproto.Style()
     style.gzip = gzip
     return pprofproto.encode(small_profile(**changes), style)
+
+
+def run_cases(cases, make_bed, words=()):
+    """Runs the cases (those whose name has one of the words), each in a directory of its own; returns the exit status."""
+    failed = passed = skipped = 0
+    for function in cases:
+        if words and not any(word in function.__name__ for word in words):
+            continue
+        with tempfile.TemporaryDirectory(prefix="cpprof-case-") as directory:
+            try:
+                function(make_bed(directory))
+                passed += 1
+                print("ok      %-20s %s" % (function.__name__, function.__doc__))
+            except Failed as reason:
+                failed += 1
+                print("FAILED  %-20s %s\n      %s" % (function.__name__, function.__doc__, reason))
+            except Skipped as reason:
+                skipped += 1
+                print("skipped %-20s %s: %s" % (function.__name__, function.__doc__, reason))
+        sys.stdout.flush()
+    print("%d passed, %d failed, %d skipped" % (passed, failed, skipped))
+    return 1 if failed or not passed + skipped else 0

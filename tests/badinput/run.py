@@ -10,7 +10,6 @@ import random
 import resource
 import subprocess
 import sys
-import tempfile
 import threading
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -449,25 +448,7 @@ def odd_binary(bed):
 
 def main():
     cpprof = oracle.ours_or_skip()
-    words = sys.argv[1:]
-    failed = passed = skipped = 0
-    for function in CASES:
-        if words and not any(word in function.__name__ for word in words):
-            continue
-        with tempfile.TemporaryDirectory(prefix="cpprof-badinput-") as directory:
-            try:
-                function(beds.Bed(cpprof, directory))
-                passed += 1
-                print("ok      %-20s %s" % (function.__name__, function.__doc__))
-            except Failed as reason:
-                failed += 1
-                print("FAILED  %-20s %s\n      %s" % (function.__name__, function.__doc__, reason))
-            except Skipped as reason:
-                skipped += 1
-                print("skipped %-20s %s: %s" % (function.__name__, function.__doc__, reason))
-        sys.stdout.flush()
-    print("%d passed, %d failed, %d skipped" % (passed, failed, skipped))
-    return 1 if failed else 0
+    return beds.run_cases(CASES, lambda directory: beds.Bed(cpprof, directory), sys.argv[1:])
 
 
 if __name__ == "__main__":

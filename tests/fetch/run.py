@@ -10,13 +10,12 @@ import socket
 import stat
 import subprocess
 import sys
-import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 sys.path.insert(0, os.path.join(HERE, "..", "badinput"))
 import servers  # noqa: E402
-from bed import Bed, Failed, Skipped, require  # noqa: E402
+from bed import Bed, Skipped, require, run_cases  # noqa: E402
 import oracle  # noqa: E402
 
 CASES = []
@@ -431,21 +430,9 @@ def main():
     program = os.path.abspath(os.environ.get("CPPROF", "")) if os.environ.get("CPPROF") else None
     if not program or not os.access(program, os.X_OK):
         oracle.skip("CPPROF does not name the built program")
-    words = sys.argv[1:]
-    failed = skipped = 0
-    chosen = [function for function in CASES if not words or any(word in function.__name__ for word in words)]
-    for function in chosen:
-        with tempfile.TemporaryDirectory(prefix="cpprof-fetch-") as directory:
-            try:
-                function(Bed(program, directory))
-            except Skipped as reason:
-                skipped += 1
-                print("skipped: %s (%s): %s" % (function.__name__, function.__doc__, reason))
-            except Failed as reason:
-                failed += 1
-                print("FAILED: %s (%s)\n    %s" % (function.__name__, function.__doc__, reason))
-    print("%d cases, %d failed, %d skipped%s" % (len(chosen), failed, skipped, "" if REFERENCE else "; no reference to compare with"))
-    return 1 if failed or not chosen else 0
+    if not REFERENCE:
+        print("no reference to compare with")
+    return run_cases(CASES, lambda directory: Bed(program, directory), sys.argv[1:])
 
 
 if __name__ == "__main__":

@@ -7,12 +7,11 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "badinput"))
 import programs  # noqa: E402
-from bed import Bed, Failed, Skipped, require  # noqa: E402
+from bed import Bed, Skipped, require, run_cases  # noqa: E402
 import oracle  # noqa: E402
 
 CASES = []
@@ -299,25 +298,7 @@ def main():
     cpprof = oracle.ours_or_skip()
     if not all(shutil.which(name) for name in ("cc", "nm", "readelf", "objcopy")):
         oracle.skip("no compiler or binutils here")
-    words = sys.argv[1:]
-    failed = passed = skipped = 0
-    for function in CASES:
-        if words and not any(word in function.__name__ for word in words):
-            continue
-        with tempfile.TemporaryDirectory(prefix="cpprof-symbolize-") as directory:
-            try:
-                function(Bed(cpprof, directory))
-                passed += 1
-                print("ok      %-20s %s" % (function.__name__, function.__doc__))
-            except Failed as reason:
-                failed += 1
-                print("FAILED  %-20s %s\n      %s" % (function.__name__, function.__doc__, reason))
-            except Skipped as reason:
-                skipped += 1
-                print("skipped %-20s %s: %s" % (function.__name__, function.__doc__, reason))
-        sys.stdout.flush()
-    print("%d passed, %d failed, %d skipped" % (passed, failed, skipped))
-    return 1 if failed else 0
+    return run_cases(CASES, lambda directory: Bed(cpprof, directory), sys.argv[1:])
 
 
 if __name__ == "__main__":
