@@ -6,6 +6,7 @@ set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${CPPROF_LAYERS_F
 
 # From the table: CPPROF_LAYERS in order, CPPROF_BELOW_x (layers) and CPPROF_LIBRARIES_x.
 file(STRINGS ${CPPROF_LAYERS_FILE} table_lines REGEX "^[a-z]+:")
+list(FILTER table_lines EXCLUDE REGEX "^runtime:") # src/runtime/CMakeLists.txt puts libcpprof together
 set(CPPROF_LAYERS "")
 foreach(line IN LISTS table_lines)
   string(REGEX MATCH "^([a-z]+):([^|]*)[|]?(.*)$" matched "${line}")

@@ -31,7 +31,7 @@ def read_table(path):
     table = {}
     with open(path, encoding="utf-8") as lines:
         for line in lines:
-            matched = re.match(r"([a-z]+):([^|#]*)", line)
+            matched = re.match(r"([a-z/]+):([^|#]*)", line)
             if matched:
                 table[matched[1]] = set(matched[2].split())
     for layer, below in table.items():
@@ -39,6 +39,12 @@ def read_table(path):
         if unknown:
             sys.exit("%s: %s stands on unknown layers: %s" % (path, layer, " ".join(sorted(unknown))))
     return table
+
+
+def layer_of(path, table):
+    """The layer of "layer/file.h" or "layer/part/file.h": the longest directory that has a line in the table."""
+    directory = os.path.dirname(path)
+    return directory if directory in table else directory.split("/")[0]
 
 
 def without_comments(text):
@@ -52,7 +58,7 @@ def include_problems(root, layer, table, text):
         if not matched:
             continue
         target = matched[1]
-        reached = target.split("/")[0]
+        reached = layer_of(target, table)
         if "/" not in target or ".." in target:
             yield number, '"%s": write it from src/, as "layer/file.h"' % target
         elif not os.path.exists(os.path.join(root, "src", target)):
@@ -89,7 +95,7 @@ def check(root):
     for path in sources(root):
         count += 1
         shown = os.path.relpath(path, root)
-        layer = shown.split(os.sep)[1]
+        layer = layer_of(os.path.relpath(path, os.path.join(root, "src")), table)
         if layer not in table:
             problems.append("%s: layer %s has no line in cmake/layers.txt" % (shown, layer))
             continue

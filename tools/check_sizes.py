@@ -6,6 +6,7 @@ name that compile on their own.
 
 import argparse
 import os
+import re
 import subprocess
 import sys
 
@@ -36,12 +37,11 @@ def functions(lines):
 def header_problems():
     compiler = os.environ.get("CC", "cc")
     for header in sources(".h"):
-        layer, name = header.split(os.sep)[1:3]
-        guard = "CPPROF_%s_%s" % (layer.upper(), name.upper().replace(".", "_").replace("-", "_"))
+        guard = "CPPROF_" + re.sub(r"[^A-Z0-9]", "_", os.path.relpath(header, "src").upper())
         with open(os.path.join(TOP, header), encoding="utf-8") as file:
             if "#ifndef %s\n#define %s\n" % (guard, guard) not in file.read():
                 yield "%s: its guard should be %s" % (header, guard)
-        command = [compiler, "-std=gnu11", "-D_GNU_SOURCE", "-Isrc", "-fsyntax-only", "-x", "c", "-Wall", "-Wextra", "-Werror",
+        command = [compiler, "-std=gnu11", "-D_GNU_SOURCE", "-Isrc", "-Iinclude", "-fsyntax-only", "-x", "c", "-Wall", "-Wextra", "-Werror",
                    "-Wno-unused-function", "-include", header, "/dev/null"]
         answer = subprocess.run(command, cwd=TOP, capture_output=True, text=True, check=False)
         if answer.returncode:

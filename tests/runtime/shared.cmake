@@ -1,0 +1,1 @@
+cpprof_runtime_unit(shared rt_shared rt_model)
