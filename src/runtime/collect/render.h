@@ -1,0 +1,19 @@
+/* render.h - a table, or a thread dump, as bytes that tools read. Inside work_run.
+ */
+#ifndef CPPROF_RUNTIME_COLLECT_RENDER_H
+#define CPPROF_RUNTIME_COLLECT_RENDER_H
+
+#include "base/buffer.h"
+#include "runtime/collect/collect.h"
+#include "runtime/collect/table.h"
+
+/* profile.proto, gzip'ed: mappings, build ids, names as far as they can be had. False: failed to compress. */
+bool render_profile(const struct table *table, struct buffer *to);
+/* Go's debug=1 text for this profile: "heap profile: ..." with MAPPED_LIBRARIES, "goroutine profile: total N", ... */
+void render_text(const struct table *table, struct buffer *to);
+/* debug=2: one block a thread, in the shape of Go's panic output. */
+void render_threads(const struct thread_dump *dump, struct buffer *to);
+/* The answer of /debug/pprof/symbol: "num_symbols: 1\n" and a line for each address in `request` ("0x1+0x2"). */
+void render_symbols(const char *request, size_t length, struct buffer *to);
+
+#endif

@@ -1,0 +1,324 @@
+/* endpoints.c - one function for each endpoint; the work around them: region, size, errors. */
+#include "runtime/serve/endpoints.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+#include "base/buffer.h"
+#include "runtime/collect/collect.h"
+#include "runtime/collect/names.h"
+#include "runtime/collect/render.h"
+#include "runtime/serve/index.h"
+#include "runtime/serve/query.h"
+#include "runtime/serve/response.h"
+#include "runtime/shared/pages.h"
+#include "runtime/shared/process.h"
+#include "runtime/shared/region.h"
+#include "runtime/shared/sys.h"
+
+/* Of one answer. Go's own stack dump ends at 64 MiB, too. */
+#define BODY_MAX ((size_t)64 * 1024 * 1024)
+#define HEAD_MAX ((size_t)16 * 1024)
+
+#define TEXT_PLAIN "text/plain; charset=utf-8"
+#define TEXT_HTML "text/html; charset=utf-8"
+#define COLLECT_FAILED "failed to collect profile"
+#define DELTA_FAILED "failed to compute delta"
+
+static _Atomic uint64_t requests;
+
+uint64_t endpoint_requests(void)
+{
+	return atomic_load_explicit(&requests, memory_order_relaxed);
+}
+
+/* --- profiles ------------------------------------------------------------------------------------------------------- */
+
+static void collect(enum profile_kind kind, struct table *ret_table)
+{
+	switch (kind) {
+	case PROFILE_ALLOCS:
+	case PROFILE_HEAP:
+		collect_heap(kind == PROFILE_ALLOCS, ret_table);
+		break;
+	case PROFILE_GOROUTINE:
+		collect_goroutine(ret_table);
+		break;
+	case PROFILE_THREADCREATE:
+		collect_threadcreate(ret_table);
+		break;
+	}
+}
+
+/* `before`: NULL, or the earlier half of a difference. */
+static bool write_profile(enum profile_kind kind, int debug, const struct snapshot *before, struct buffer *to)
+{
+	if (kind == PROFILE_GOROUTINE && debug >= 2) {
+		struct thread_dump dump;
+		collect_threads(&dump);
+		render_threads(&dump, to);
+		return !to->overflow;
+	}
+	struct table table;
+	bool done = true;
+	collect(kind, &table);
+	if (before) {
+		struct table earlier;
+		snapshot_restore(before, &earlier);
+		table_subtract(&table, &earlier);
+		table.duration_ns = (int64_t)(monotonic_ns() - before->taken_ns);
+	}
+	if (debug)
+		render_text(&table, to);
+	else
+		done = render_profile(&table, to);
+	return done && !to->overflow;
+}
+
+struct snapshot_work {
+	enum profile_kind kind;
+	struct snapshot *snapshot;
+	bool done;
+};
+
+static void take_snapshot(void *arg)
+{
+	struct snapshot_work *work = arg;
+	struct table table;
+	collect(work->kind, &table);
+	work->done = snapshot_take(&table, work->snapshot);
+}
+
+bool endpoint_snapshot(const struct route *route, struct snapshot *ret_snapshot)
+{
+	struct snapshot_work work = { route->profile->kind, ret_snapshot, false };
+	return work_run(take_snapshot, &work) && work.done;
+}
+
+/* --- the others ----------------------------------------------------------------------------------------------------- */
+
+/* One "0xADDRESS NAME" for each address that has a name, in order: what pprof asks for when a profile came without names. */
+static void write_symbols(struct str list, struct buffer *to)
+{
+	size_t count = 0, limit = 1;
+	for (size_t i = 0; i < list.length; i++)
+		limit += list.data[i] == '+';
+	uintptr_t *addresses = work_alloc_array(limit, sizeof(*addresses));
+	while (list.length) {
+		const char *plus = memchr(list.data, '+', list.length);
+		size_t length = plus ? (size_t)(plus - list.data) : list.length, digits = length;
+		while (digits && (list.data[digits - 1] == '\n' || list.data[digits - 1] == '\r'))
+			digits--;
+		uintptr_t address = parse_address((struct str){ list.data, digits });
+		if (address)
+			addresses[count++] = address;
+		list = str_from(list, plus ? length + 1 : length);
+	}
+	buffer_append_text(to, "num_symbols: 1\n");
+	if (count == 0)
+		return;
+	struct module_list modules;
+	modules_read(&modules);
+	struct name *names = work_alloc_array(count, sizeof(*names));
+	names_find(&modules, addresses, count, false, names);
+	for (size_t i = 0; i < count; i++)
+		if (names[i].line_count)
+			buffer_printf(to, "0x%lx %s\n", addresses[i], names[i].lines[0].function);
+}
+
+static void write_redirect(const char *location, struct buffer *to)
+{
+	buffer_append_text(to, "<a href=\"");
+	html_escape(str_of(location), to);
+	buffer_append_text(to, "\">Moved Permanently</a>.\n\n");
+}
+
+/* --- one answer ----------------------------------------------------------------------------------------------------- */
+
+struct reply_work {
+	const struct exchange *exchange;
+	struct reply *reply;
+	bool done;
+};
+
+static void fill_error(const struct route *route, struct response *response, struct buffer *body)
+{
+	response->status = route->status;
+	response->content_type = TEXT_PLAIN;
+	response->nosniff = route->text != NULL;
+	response->of_pprof = route->of_pprof;
+	response->allow = route->allow;
+	if (route->text)
+		buffer_printf(body, "%s\n", route->text);
+	else
+		buffer_printf(body, "%d %s%s%s\n", route->status, response_reason(route->status), route->detail ? ": " : "",
+		              route->detail ? route->detail : "");
+}
+
+static const char *redirect_location(const struct route *route)
+{
+	struct buffer location;
+	buffer_init(&location, HEAD_MAX);
+	buffer_append_text(&location, "/debug/pprof/");
+	if (route->query.length)
+		buffer_printf(&location, "?%.*s", STR_ARG(route->query));
+	return buffer_text(&location);
+}
+
+static bool fill_profile(const struct exchange *exchange, struct response *response, struct buffer *body)
+{
+	const struct route *route = &exchange->route;
+	response->content_type = route->debug ? TEXT_PLAIN : "application/octet-stream";
+	if (!route->debug) {
+		response->attachment = route->profile->name;
+		response->attachment_suffix = route->seconds ? "-delta" : "";
+	}
+	return route->head || write_profile(route->profile->kind, route->debug, exchange->before, body);
+}
+
+/* False: it failed. */
+static bool fill(const struct exchange *exchange, struct response *response, struct buffer *body)
+{
+	const struct route *route = &exchange->route;
+	response->status = 200;
+	response->nosniff = true;
+	response->content_type = TEXT_PLAIN;
+	switch (route->kind) {
+	case ROUTE_ERROR:
+		fill_error(route, response, body);
+		return true;
+	case ROUTE_REDIRECT:
+		response->status = 301;
+		response->nosniff = false;
+		response->content_type = TEXT_HTML;
+		response->location = redirect_location(route);
+		write_redirect(response->location, body);
+		return true;
+	case ROUTE_INDEX:
+		response->content_type = TEXT_HTML;
+		if (!route->head)
+			index_render(endpoint_requests(), body);
+		return true;
+	case ROUTE_CMDLINE:
+		buffer_append(body, process.cmdline, process.cmdline_length);
+		return true;
+	case ROUTE_SYMBOL:
+		if (!route->head)
+			write_symbols(exchange->body.length ? exchange->body : route->query, body);
+		return !body->overflow;
+	case ROUTE_PROFILE:
+		return fill_profile(exchange, response, body);
+	}
+	return false;
+}
+
+/* A HEAD of what would have to be collected says nothing of its length. */
+static int64_t stated_length(const struct route *route, const struct buffer *body)
+{
+	bool unknown =
+			route->head && (route->kind == ROUTE_INDEX || route->kind == ROUTE_SYMBOL || route->kind == ROUTE_PROFILE);
+	return unknown ? -1 : (int64_t)body->length;
+}
+
+static bool keep_reply(const struct buffer *head, const struct buffer *body, struct reply *ret_reply)
+{
+	size_t length = head->length + body->length;
+	char *bytes = pages_map(length);
+	if (!bytes)
+		return false;
+	if (head->length)
+		memcpy(bytes, head->data, head->length);
+	if (body->length)
+		memcpy(bytes + head->length, body->data, body->length);
+	*ret_reply = (struct reply){ .bytes = bytes, .length = length, .mapped = length };
+	return true;
+}
+
+static void make_reply(void *arg)
+{
+	struct reply_work *work = arg;
+	const struct exchange *exchange = work->exchange;
+	struct response response = { .minor_version = exchange->minor_version, .close = exchange->close };
+	struct buffer head, body;
+	buffer_init(&head, HEAD_MAX);
+	buffer_init(&body, BODY_MAX);
+	if (!fill(exchange, &response, &body))
+		return;
+	response.length = stated_length(&exchange->route, &body);
+	response_head(&response, &head);
+	if (exchange->route.head)
+		buffer_clear(&body);
+	work->done = !head.overflow && keep_reply(&head, &body, work->reply);
+	work->reply->close = exchange->close;
+}
+
+static bool try_reply(const struct exchange *exchange, struct reply *ret_reply)
+{
+	struct reply_work work = { exchange, ret_reply, false };
+	return work_run(make_reply, &work) && work.done;
+}
+
+/* For when there is no memory for any other answer. */
+static void reply_static(struct reply *ret_reply)
+{
+	static const char text[] = "HTTP/1.1 500 Internal Server Error\r\n"
+							   "Content-Type: " TEXT_PLAIN "\r\n"
+							   "X-Content-Type-Options: nosniff\r\n"
+							   "X-Go-Pprof: 1\r\n"
+							   "Connection: close\r\n"
+							   "\r\n" COLLECT_FAILED "\n";
+	*ret_reply = (struct reply){ .bytes = text, .length = sizeof(text) - 1, .close = true };
+}
+
+void endpoint_reply(const struct exchange *exchange, struct reply *ret_reply)
+{
+	*ret_reply = (struct reply){ 0 };
+	atomic_fetch_add_explicit(&requests, 1, memory_order_relaxed);
+	if (try_reply(exchange, ret_reply))
+		return;
+	struct exchange failed = *exchange;
+	failed.route = (struct route){ .kind = ROUTE_ERROR,
+		                           .head = exchange->route.head,
+		                           .status = 500,
+		                           .text = exchange->before ? DELTA_FAILED : COLLECT_FAILED,
+		                           .of_pprof = true };
+	if (!try_reply(&failed, ret_reply))
+		reply_static(ret_reply);
+}
+
+void reply_release(struct reply *reply)
+{
+	if (reply->mapped) {
+		union {
+			const char *constant;
+			void *plain;
+		} pages = { reply->bytes };
+		pages_unmap(pages.plain, reply->mapped);
+	}
+	*reply = (struct reply){ 0 };
+}
+
+/* --- cpprof_write --------------------------------------------------------------------------------------------------- */
+
+struct profile_work {
+	const struct profile_name *profile;
+	int debug;
+	struct reply *reply;
+	bool done;
+};
+
+static void make_profile(void *arg)
+{
+	struct profile_work *work = arg;
+	struct buffer none, body;
+	buffer_init(&none, 0);
+	buffer_init(&body, BODY_MAX);
+	if (write_profile(work->profile->kind, work->debug, NULL, &body))
+		work->done = keep_reply(&none, &body, work->reply);
+}
+
+bool endpoint_profile(const struct profile_name *profile, int debug, struct reply *ret_reply)
+{
+	struct profile_work work = { profile, debug, ret_reply, false };
+	return work_run(make_profile, &work) && work.done;
+}

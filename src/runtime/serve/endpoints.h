@@ -1,0 +1,46 @@
+/* endpoints.h - the endpoints of /debug/pprof/: from a route to the whole answer, head and body, in one block.
+ *
+ * Our own thread, or a caller of the API; each call is one piece of work (region.h).
+ */
+#ifndef CPPROF_RUNTIME_SERVE_ENDPOINTS_H
+#define CPPROF_RUNTIME_SERVE_ENDPOINTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/str.h"
+#include "runtime/serve/route.h"
+#include "runtime/serve/snapshot.h"
+
+/* What an answer depends on. */
+struct exchange {
+	struct route route;
+	struct str body;               /* of the request */
+	int minor_version;             /* of the request */
+	bool close;                    /* the connection is to end */
+	const struct snapshot *before; /* a difference: the earlier half; else NULL */
+};
+
+/* Bytes to be sent; in pages of ours, or static text. */
+struct reply {
+	const char *bytes;
+	size_t length;
+	size_t mapped; /* 0: static */
+	bool close;    /* the connection must end with it */
+};
+
+/* Never fails: where an answer cannot be made, that is the answer. */
+void endpoint_reply(const struct exchange *exchange, struct reply *ret_reply);
+void reply_release(struct reply *reply);
+
+/* The earlier half of the difference that the route asks for. False: it failed. */
+bool endpoint_snapshot(const struct route *route, struct snapshot *ret_snapshot);
+
+/* A profile alone, without a head: cpprof_write(). False: it failed. */
+bool endpoint_profile(const struct profile_name *profile, int debug, struct reply *ret_reply);
+
+/* Requests answered so far, in this process. */
+uint64_t endpoint_requests(void);
+
+#endif

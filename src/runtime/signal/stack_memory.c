@@ -1,0 +1,60 @@
+/* stack_memory.c - where the calling thread's stack is, and asking the kernel whether a page is there. */
+#include "runtime/signal/stack_memory.h"
+
+#include <signal.h>
+
+#include "runtime/shared/process.h"
+#include "runtime/shared/sys.h"
+#include "runtime/shared/threads.h"
+#include "runtime/shared/tls.h"
+
+#define PAGE ((uintptr_t)4096)
+/* The main thread's stack cannot have grown further than this with the usual limit; beyond it each page is asked for. */
+#define MAIN_STACK_TRUSTED ((uintptr_t)8 * 1024 * 1024)
+
+extern void *__libc_stack_end;
+
+void stack_memory_live(struct stack_memory *memory, uintptr_t sp)
+{
+	*memory = (struct stack_memory){ sp, sp + sizeof(uintptr_t), NULL, false };
+	const struct thread_record *thread = tls.thread;
+	uintptr_t main_end = (uintptr_t)__libc_stack_end;
+	if (thread && sp >= thread->stack_low && sp < thread->stack_high && thread->stack_low)
+		memory->high = thread->stack_high;
+	else if (sp < main_end && main_end - sp < MAIN_STACK_TRUSTED)
+		memory->high = main_end;
+	else
+		memory->high = (sp + PAGE) & ~(PAGE - 1); /* the page that sp points into is there, since code runs on it */
+	/* The red zone's page may be one below, which was touched if anything is saved there. */
+	memory->low = sp & ~(PAGE - 1);
+}
+
+/* rt_sigprocmask reads the new set before it looks at what to do with it: EFAULT tells an unmapped page, EINVAL that the
+ * read went well. Nothing is changed in either case. */
+static bool page_is_there(uintptr_t address)
+{
+	return sys4(SYS_rt_sigprocmask, -1, (long)(address & ~(uintptr_t)7), 0, 8) != -14 /* EFAULT */;
+}
+
+bool stack_memory_word_slow(struct stack_memory *memory, uintptr_t address, uintptr_t *ret_word)
+{
+	if (memory->bytes) {
+		memory->ended |= address >= memory->low;
+		return false;
+	}
+	if (address < PAGE || address > UINTPTR_MAX - 2 * PAGE || !page_is_there(address) ||
+	    !page_is_there(address + sizeof(*ret_word) - 1))
+		return false;
+	uintptr_t page = address & ~(PAGE - 1);
+	/* Next to what is known: the known part grows. Elsewhere: another stack, and it becomes the known part. */
+	if (page == ((memory->high + PAGE - 1) & ~(PAGE - 1)) || page == memory->high) {
+		memory->high = page + PAGE;
+	} else if (page + PAGE == (memory->low & ~(PAGE - 1))) {
+		memory->low = page;
+	} else {
+		memory->low = page;
+		memory->high = page + PAGE;
+	}
+	memcpy(ret_word, (const void *)address, sizeof(*ret_word));
+	return true;
+}

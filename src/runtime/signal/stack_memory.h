@@ -1,0 +1,37 @@
+/* stack_memory.h - words of a stack that may not be there: a live one of this thread, or a copy of another's.
+ *
+ * Inside bounds that are known to be mapped a word is one load. Elsewhere each page is asked for first, by a system call that
+ * fails instead of faulting.
+ */
+#ifndef CPPROF_RUNTIME_SIGNAL_STACK_MEMORY_H
+#define CPPROF_RUNTIME_SIGNAL_STACK_MEMORY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#define RED_ZONE 128u /* below the stack pointer: rules may still point there in an epilogue */
+
+struct stack_memory {
+	uintptr_t low, high;        /* what may be read without asking; grows by pages found mapped */
+	const unsigned char *bytes; /* a copy that stands for [low, high); NULL: the memory itself */
+	bool ended;                 /* a word behind the copy was asked for */
+};
+
+/* The live stack around `sp` of the calling thread. */
+void stack_memory_live(struct stack_memory *memory, uintptr_t sp);
+/* The slow half of stack_memory_word. */
+bool stack_memory_word_slow(struct stack_memory *memory, uintptr_t address, uintptr_t *ret_word);
+
+static inline bool stack_memory_word(struct stack_memory *memory, uintptr_t address, uintptr_t *ret_word)
+{
+	if (__builtin_expect(address < memory->low || address > memory->high - sizeof(*ret_word), 0))
+		return stack_memory_word_slow(memory, address, ret_word);
+	if (memory->bytes)
+		memcpy(ret_word, memory->bytes + (address - memory->low), sizeof(*ret_word));
+	else
+		memcpy(ret_word, (const void *)address, sizeof(*ret_word));
+	return true;
+}
+
+#endif
