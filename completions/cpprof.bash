@@ -17,6 +17,11 @@ _cpprof_values() {
 	esac
 }
 
+# What stands behind "pid:" and "name:".
+_cpprof_processes() {
+	"$1" ps 2>/dev/null | awk 'NR > 1 { print "pid:" $1 "/"; print "name:" $2 "/" }' | sort -u
+}
+
 # Options that take a word of their own which is neither a file nor one of the values above.
 _cpprof_is_free() {
 	case "${1##*-}" in
@@ -31,6 +36,20 @@ _cpprof_is_free() {
 _cpprof() {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} option='' attached=''
 	COMPREPLY=()
+	# Behind `run` it is the program's own command line.
+	if [ "$COMP_CWORD" -gt 1 ] && [ "${COMP_WORDS[1]}" = run ] && [[ "$word" != -* ]]; then
+		compopt -o filenames 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -c -f -- "$word" | sort -u)
+		return
+	fi
+	# Bash splits at ':', too: "pid:1" arrives as "pid", ":", "1".
+	if [ "$word" = : ] || [ "$before" = : ]; then
+		local kind=$before number=''
+		[ "$word" = : ] || kind=${COMP_WORDS[COMP_CWORD - 2]} number=$word
+		mapfile -t COMPREPLY < <(compgen -W "$(_cpprof_processes "${COMP_WORDS[0]}" | sed -n "s/^$kind://p")" -- "$number")
+		compopt -o nospace 2>/dev/null
+		return
+	fi
 	# Bash splits at '=': "-unit=m" arrives as "-unit", "=", "m".
 	if [ "$word" = = ]; then
 		option=$before word='' attached=1
@@ -54,6 +73,9 @@ _cpprof() {
 	else
 		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
+		if [ "$COMP_CWORD" -eq 1 ]; then
+			mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -W 'run ps' -- "$word")
+		fi
 	fi
 }
 

@@ -58,9 +58,7 @@ fetch() {
 	saved=${saved##*/}
 }
 
-# `list` looks for examples/leaky.c from here, and the profiles have short names.
-ln -s "$top/examples" "$PPROF_TMPDIR/examples"
-cd "$PPROF_TMPDIR"
+cd "$PPROF_TMPDIR" # so that the profiles have short names below
 
 # --- the hunt -----------------------------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@
 #include "cli/filters.h"
 #include "cli/mapping_sources.h"
 #include "cli/messages.h"
+#include "fetch/process.h"
 #include "profile/codec.h"
 #include "profile/merge.h"
 #include "profile/prune.h"
@@ -358,11 +359,39 @@ static enum status finish(const struct options *options, struct group *group, st
 	return profile_check(profile, err);
 }
 
+/* The sources with those of names replaced by the processes that have them; owned texts. */
+static char **expand_sources(char *const *sources, size_t count, size_t *ret_count)
+{
+	char **all = NULL;
+	size_t used = 0, capacity = 0;
+	for (size_t i = 0; i < count; i++) {
+		char **some = process_sources_expand(sources[i]);
+		for (size_t k = 0; some[k]; k++) {
+			all = xgrow(all, used, &capacity, sizeof(*all));
+			all[used++] = some[k];
+		}
+		free(some);
+	}
+	*ret_count = used;
+	return all;
+}
+
+static void free_sources(char **sources, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		free(sources[i]);
+	free(sources);
+}
+
 enum status acquire_profile(const struct options *options, struct profile *ret_profile, struct error *err)
 {
 	char *base = options->base ? xstrdup(options->base) : NULL;
-	struct group sources = { .options = options, .sources = options->sources, .source_count = options->source_count };
-	struct group bases = { .options = options, .sources = &base, .source_count = base != NULL };
+	size_t source_count, base_count;
+	char **all_sources = expand_sources(options->sources, options->source_count, &source_count);
+	char **all_bases = expand_sources(&base, base != NULL, &base_count);
+	free(base);
+	struct group sources = { .options = options, .sources = all_sources, .source_count = source_count };
+	struct group bases = { .options = options, .sources = all_bases, .source_count = base_count };
 	run_groups(&sources, &bases);
 	enum status status = check_groups(&sources, &bases, err);
 	if (status == STATUS_OK && bases.count > 0)
@@ -375,6 +404,7 @@ enum status acquire_profile(const struct options *options, struct profile *ret_p
 	}
 	group_release(&sources);
 	group_release(&bases);
-	free(base);
+	free_sources(all_sources, source_count);
+	free_sources(all_bases, base_count);
 	return status;
 }

@@ -5,12 +5,16 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/out.h"
 #include "cli/acquire.h"
 #include "cli/messages.h"
+#include "cli/name_helper.h"
 #include "cli/options.h"
+#include "cli/ps.h"
+#include "cli/run.h"
 #include "cli/shell.h"
 #include "cli/usage.h"
 
@@ -57,9 +61,16 @@ static void tune_allocation(void)
 
 int main(int argc, char **argv)
 {
+	if (name_helper_is_wanted(argc, argv))
+		return name_helper_run();
+	/* First: what it executes gets the signals as we have got them. A file of that name is read as ./run. */
+	if (argc > 1 && strcmp(argv[1], "run") == 0)
+		return run_program(argc - 1, argv + 1);
 	tune_allocation();
 	/* `cpprof ... | head`: a failed write tells, and is success. */
 	signal(SIGPIPE, SIG_IGN);
+	if (argc > 1 && strcmp(argv[1], "ps") == 0)
+		return ps_print(argc - 1, argv + 1);
 	struct options options;
 	struct error err;
 	int exit_status = EXIT_SUCCESS;

@@ -51,6 +51,13 @@ static void append_commands_and_options(struct buffer *to, const char *dash)
 	}
 }
 
+#define RUN_OPTIONS \
+	"  Options of `cpprof run`:\n" \
+	"    -addr ADDRESS    Where it serves: host:port, unix:/path or off (default: 127.0.0.1:9527, or the next free " \
+	"port)\n" \
+	"    -rate BYTES      Mean bytes between heap samples (default: 524288); 1 = every block, 0 = none\n" \
+	"    -no_follow       Programs that it executes in child processes do not carry the library\n"
+
 static const char forms[] =
 		"usage:\n"
 		"\n"
@@ -60,9 +67,14 @@ static const char forms[] =
 		"Look around in an interactive shell (`help` there lists its commands):\n"
 		"   cpprof [options] [binary] SOURCE...\n"
 		"\n"
+		"Run a program that serves its profiles, and list those that do:\n"
+		"   cpprof run [options] -- PROGRAM [arguments]\n"
+		"   cpprof ps\n"
+		"\n"
 		"A SOURCE is a file (profile.proto, or a format from before it; compressed or not) or the address of a "
 		"program\n"
-		"that serves profiles: host:port, host:port/debug/pprof/heap, https://...; several are added up.\n"
+		"that serves profiles: host:port, host:port/debug/pprof/heap, https://..., or a process\n"
+		"that carries libcpprof: pid:1234/heap, name:nginx/goroutine (all of that name); several are added up.\n"
 		"Find what grew: fetch twice, then `cpprof -base FIRST SECOND`.\n"
 		"\n";
 
@@ -82,7 +94,7 @@ static const char rest[] =
 		"    -tls_key FILE    Its private key (PEM)\n"
 		"    -tls_ca FILE     Certificates to trust instead of the system's (PEM)\n"
 		"    https+insecure://HOST...  https without looking at the server's certificate\n"
-		"\n"
+		"\n" RUN_OPTIONS "\n"
 		"  Misc options:\n"
 		"    -all_frames      Keep frames that the profile asks to drop\n"
 		"    -tools PATH      Accepted and ignored: binaries are read in process, no tools are started\n"
@@ -111,6 +123,27 @@ void usage_append_command_line(struct buffer *to)
 	buffer_append_text(to, forms);
 	append_commands_and_options(to, "-");
 	buffer_append_text(to, rest);
+}
+
+void usage_append_run(struct buffer *to)
+{
+	buffer_append_text(
+			to,
+			"usage: cpprof run [options] -- PROGRAM [arguments]\n"
+			"\n"
+			"Executes PROGRAM with libcpprof preloaded: no rebuild, the same process id. What it serves is read by\n"
+			"`cpprof pid:N/heap`, by any pprof, or with a browser at /debug/pprof/.\n"
+			"\n" RUN_OPTIONS);
+}
+
+void usage_append_ps(struct buffer *to)
+{
+	buffer_append_text(to, "usage: cpprof ps\n"
+	                       "\n"
+	                       "Lists the processes that carry libcpprof: pid, name, age, resident memory, threads, and "
+	                       "the address where\n"
+	                       "they serve (- = their local socket alone). `cpprof pid:N/heap` asks one of them. Root sees "
+	                       "everybody's.\n");
 }
 
 void usage_append_shell(struct buffer *to)

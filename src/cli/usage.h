@@ -9,6 +9,9 @@
 
 /* `cpprof -help`: every flag at the beginning of a line. */
 void usage_append_command_line(struct buffer *to);
+/* `cpprof run -help`, `cpprof ps -help`. */
+void usage_append_run(struct buffer *to);
+void usage_append_ps(struct buffer *to);
 /* `help` in the shell. */
 void usage_append_shell(struct buffer *to);
 /* `help NAME`; false if there is neither a command nor an option of that name. */

@@ -35,6 +35,8 @@ struct fetched {
 	char *text_hint;
 };
 
+/* Besides files and URLs, fetch_source takes "pid:1234/heap" and "name:nginx/heap" (fetch/process.h). */
+
 /* True if the text is a URL rather than a file (a file of that name wins), and then *ret_url is the URL to ask:
  * http:// put in front where no scheme was given, /debug/pprof/profile where no path was given, seconds= set from the
  * options and the query sorted. The caller frees it. *ret_duration_ns is the duration that was asked for, 0 if none is

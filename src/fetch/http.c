@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/xalloc.h"
+#include "fetch/process.h"
 #include "fetch/proxy.h"
 #include "fetch/tls.h"
 #include "fetch/transfer.h"
@@ -127,11 +128,12 @@ static curl_socket_t on_open_socket(void *argument, curlsocktype purpose, struct
 /* The URL as libcurl wants it: the scheme on the wire; user, password and fragment are no part of the request line. */
 static char *wire_url(const struct url *url)
 {
-	const char *scheme = strcmp(url->scheme, "http") == 0 ? "http" : "https";
+	bool is_process = process_url_is(url);
+	const char *scheme = is_process || strcmp(url->scheme, "http") == 0 ? "http" : "https";
 	const char *question = *url->query || url->force_query ? "?" : "";
 	/* ":6060" is this machine. */
-	const char *host = *url->host == ':' ? "localhost" : "";
-	return xasprintf("%s://%s%s%s%s%s", scheme, host, url->host, *url->path ? url->path : "/", question, url->query);
+	const char *before = is_process || *url->host == ':' ? "localhost" : "", *host = is_process ? "" : url->host;
+	return xasprintf("%s://%s%s%s%s%s", scheme, before, host, *url->path ? url->path : "/", question, url->query);
 }
 
 static void set_text(const struct transfer *transfer, CURLoption option, const char *value)
@@ -174,13 +176,20 @@ static void set_tls(const struct transfer *transfer)
 	}
 }
 
-/* Through the socket of -unix, or the proxy of the environment, or straight. */
+/* To the process itself, through the socket of -unix, or the proxy of the environment, or straight. */
 static enum status set_route(struct transfer *transfer, struct error *err)
 {
 	const char *path = transfer->request->options->unix_socket;
 	/* libcurl must not ask the environment itself: "" is no proxy, and NOPROXY "" no exception to it. */
 	char *proxy = NULL;
-	if (given(path)) {
+	if (process_url_is(transfer->url)) {
+		char *socket_name = process_url_socket(transfer->url);
+		if (!socket_name)
+			return error_set(err, STATUS_NETWORK, "the process has ended, or does not serve any more");
+		set_text(transfer, CURLOPT_ABSTRACT_UNIX_SOCKET, socket_name);
+		snprintf(transfer->dialed, sizeof(transfer->dialed), "unix @%s", socket_name);
+		free(socket_name);
+	} else if (given(path)) {
 		bool is_abstract = *path == '@';
 		if (strlen(path) >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
 			return error_set(err, STATUS_INVALID, "dial unix %s: the path is longer than a local socket's name can be",
@@ -292,6 +301,12 @@ static bool next_hop(const struct transfer *transfer, struct url *ret_url, bool 
 	*ret_is_post = transfer->is_post && code >= 307;
 	/* To the same server the user's wishes go along: not to verify it, and the password. */
 	const struct url *from = transfer->url;
+	if (process_url_is(from) && strcmp(ret_url->host, "localhost") == 0) { /* what it calls so is itself */
+		free(ret_url->scheme);
+		free(ret_url->host);
+		ret_url->scheme = xstrdup(from->scheme);
+		ret_url->host = xstrdup(from->host);
+	}
 	if (strcmp(from->scheme, "https+insecure") == 0 && strcmp(ret_url->scheme, "https") == 0 &&
 	    strcasecmp(from->host, ret_url->host) == 0) {
 		free(ret_url->scheme);
@@ -307,7 +322,7 @@ static bool next_hop(const struct transfer *transfer, struct url *ret_url, bool 
 static bool scheme_known(const struct url *url)
 {
 	return strcmp(url->scheme, "http") == 0 || strcmp(url->scheme, "https") == 0 ||
-	       strcmp(url->scheme, "https+insecure") == 0;
+	       strcmp(url->scheme, "https+insecure") == 0 || process_url_is(url);
 }
 
 static enum status check_request(const struct http_request *request, const struct url *url, int hop, struct error *err)

@@ -11,6 +11,7 @@
 #include "fetch/fetch.h"
 #include "fetch/file.h"
 #include "fetch/http.h"
+#include "fetch/process.h"
 #include "fetch/transfer.h"
 #include "fetch/url.h"
 
@@ -70,12 +71,10 @@ static int64_t seconds_of(const char *text)
 	return *text == '-' ? 0 : value;
 }
 
-/* As fetch_classify, for what is no file; *ret_url is for the caller to release. */
-static bool classify(const char *source, const struct fetch_options *options, struct url *ret_url,
-                     int64_t *ret_duration_ns, int64_t *ret_timeout_ns)
+/* Path and seconds, where they were not given, and the times that follow from them. */
+static void complete(const struct fetch_options *options, struct url *ret_url, int64_t *ret_duration_ns,
+                     int64_t *ret_timeout_ns)
 {
-	if (!parse_source(source, ret_url))
-		return false;
 	if (!*ret_url->path || strcmp(ret_url->path, "/") == 0)
 		url_set_path(ret_url, DEFAULT_PATH);
 	char wanted[16], *in_url = NULL;
@@ -88,6 +87,15 @@ static bool classify(const char *source, const struct fetch_options *options, st
 		*ret_timeout_ns = options->timeout_seconds * NS_PER_SECOND;
 	else
 		*ret_timeout_ns = seconds > 0 ? *ret_duration_ns + *ret_duration_ns / 2 : DEFAULT_TIMEOUT_NS;
+}
+
+/* As fetch_classify, for what is no file; *ret_url is for the caller to release. */
+static bool classify(const char *source, const struct fetch_options *options, struct url *ret_url,
+                     int64_t *ret_duration_ns, int64_t *ret_timeout_ns)
+{
+	if (!parse_source(source, ret_url))
+		return false;
+	complete(options, ret_url, ret_duration_ns, ret_timeout_ns);
 	return true;
 }
 
@@ -124,9 +132,10 @@ static enum status read_file(const char *source, const struct fetch_options *opt
 	return file_read(source, bytes, err);
 }
 
-static void tell_fetching(const struct url *url, bool default_path, const struct fetch_options *options)
+static void tell_fetching(const char *source, const struct url *url, bool default_path,
+                          const struct fetch_options *options)
 {
-	char *shown = url_text(url, true);
+	char *shown = process_url_is(url) ? xstrdup(source) : url_text(url, true);
 	char *line = xasprintf("Fetching profile over HTTP from %s", shown);
 	options->notice(options->notice_arg, line);
 	free(line);
@@ -194,6 +203,15 @@ static enum status fetch_url(const struct url *url, int64_t timeout_ns, const st
 	return status;
 }
 
+static enum status fetch_from(const char *source, const struct url *url, int64_t timeout_ns,
+                              const struct fetch_options *options, size_t ceiling, struct fetched *fetched,
+                              struct error *err)
+{
+	bool default_path = strcmp(url->path, DEFAULT_PATH) == 0 && !*url->query && !strstr(source, DEFAULT_PATH);
+	tell_fetching(source, url, default_path, options);
+	return fetch_url(url, timeout_ns, options, ceiling, fetched, err);
+}
+
 enum status fetch_source(const char *source, const struct fetch_options *options, size_t ceiling,
                          struct fetched *ret_fetched, struct error *err)
 {
@@ -206,10 +224,15 @@ enum status fetch_source(const char *source, const struct fetch_options *options
 	int stat_errno = stat(source, &file_status) == 0 ? 0 : errno;
 	if (!stat_errno) {
 		status = read_file(source, options, &fetched.bytes, err);
+	} else if (process_source_is(source)) {
+		status = process_source_url(source, &url, err);
+		if (status == STATUS_OK) {
+			complete(options, &url, &duration_ns, &timeout_ns);
+			status = fetch_from(source, &url, timeout_ns, options, ceiling, &fetched, err);
+			url_release(&url);
+		}
 	} else if (classify(source, options, &url, &duration_ns, &timeout_ns)) {
-		bool default_path = strcmp(url.path, DEFAULT_PATH) == 0 && !*url.query && !strstr(source, DEFAULT_PATH);
-		tell_fetching(&url, default_path, options);
-		status = fetch_url(&url, timeout_ns, options, ceiling, &fetched, err);
+		status = fetch_from(source, &url, timeout_ns, options, ceiling, &fetched, err);
 		url_release(&url);
 	} else {
 		char *name = fetch_source_name(source);

@@ -89,7 +89,7 @@ static bool may_start(void)
 	if (is_reaper())
 		return refuse("this process reaps orphans, a helper would be noticed");
 	if (is_filtered())
-		return refuse("system calls are filtered, a helper cannot be started safely");
+		return refuse("system calls are filtered, or /proc cannot be read: a helper may not be safe");
 	if (monotonic_ns() < atomic_load_explicit(&pause_until, memory_order_relaxed))
 		return false; /* the reason stands */
 	return true;
