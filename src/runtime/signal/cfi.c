@@ -272,7 +272,7 @@ static void set_cfa_expression(struct machine *machine, struct reader *program)
 {
 	uint64_t length = read_uleb(program);
 	machine->row->cfa_expression = program->at;
-	machine->row->cfa_offset = (int64_t)length;
+	machine->row->cfa_expression_length = length;
 	if (program->bad || length > (uint64_t)(program->end - program->at)) {
 		program->bad = true;
 		return;
@@ -442,6 +442,7 @@ bool cfi_find(const struct cfi_tables *tables, uintptr_t address, struct cfi_row
 		return false;
 	memset(ret_row, 0, sizeof(*ret_row));
 	ret_row->function = start;
+	ret_row->function_end = start + size;
 	ret_row->signal_frame = cie.signal_frame;
 	struct machine machine; /* `remembered` is not cleared: it is large, and this is on the path of every miss */
 	machine.row = ret_row;

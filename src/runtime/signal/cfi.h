@@ -56,10 +56,11 @@ struct cfi_rule {
 /* How the caller's registers are found from the callee's. */
 struct cfi_row {
 	const uint8_t *cfa_expression; /* NULL: register + offset */
-	int64_t cfa_offset;            /* or length of the expression */
+	uint64_t cfa_expression_length;
+	int64_t cfa_offset;
 	uint8_t cfa_register;
-	bool signal_frame;  /* the caller was interrupted: its pc is exact */
-	uintptr_t function; /* where the code of this description begins */
+	bool signal_frame;                /* the caller was interrupted: its pc is exact */
+	uintptr_t function, function_end; /* the code of this description */
 	struct cfi_rule rules[CFI_REGISTERS];
 };
 

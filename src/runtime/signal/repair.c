@@ -6,9 +6,43 @@
 #include "runtime/signal/module_map.h"
 
 #define SEARCH_BYTES ((uintptr_t)64 * 1024)
-#define CALL_BYTES 7u /* the longest call that is looked at */
+#define CALL_BYTES 7u         /* the longest call that is looked at */
+#define TAIL_CALL_BYTES 1024u /* of a function that may end in a jump */
 
 enum call_kind { CALL_NONE, CALL_OTHER, CALL_THIS };
+
+/* True if code between the two addresses jumps to `function`: a tail call, which leaves no frame of its own. */
+static bool jumps_to(uintptr_t start, uintptr_t end, uintptr_t function)
+{
+	uint8_t code[TAIL_CALL_BYTES];
+	size_t size = end - start < sizeof(code) ? end - start : sizeof(code);
+	if (sys_copy_memory(code, (const void *)start, size) != (long)size)
+		return false;
+	for (size_t i = 0; i + 2 <= size; i++) {
+		int32_t distance;
+		if (code[i] == 0xEB && start + i + 2 + (uintptr_t)(intptr_t)(int8_t)code[i + 1] == function)
+			return true;
+		if (code[i] != 0xE9 || i + 5 > size)
+			continue;
+		memcpy(&distance, code + i + 1, sizeof(distance));
+		if (start + i + 5 + (uintptr_t)(intptr_t)distance == function)
+			return true;
+	}
+	return false;
+}
+
+/* A direct call: of this function, or of one that ends in a jump to it. Otherwise it is another's call, unless it goes into a PLT, which is
+ * described as a whole and begins elsewhere. */
+static enum call_kind classify_direct(uintptr_t target, uintptr_t function)
+{
+	struct cfi_tables tables;
+	struct cfi_row row;
+	if (target == function)
+		return CALL_THIS;
+	if (!module_map_find(target, &tables) || !cfi_find(&tables, target, &row) || row.function != target)
+		return CALL_OTHER;
+	return jumps_to(target, row.function_end, function) ? CALL_THIS : CALL_NONE;
+}
 
 /* What the bytes before a return address call. `code` ends there. */
 static enum call_kind classify(const uint8_t *code, uintptr_t return_address, uintptr_t function)
@@ -16,15 +50,7 @@ static enum call_kind classify(const uint8_t *code, uintptr_t return_address, ui
 	int32_t distance;
 	if (code[CALL_BYTES - 5] == 0xE8) { /* call rel32 */
 		memcpy(&distance, code + CALL_BYTES - 4, sizeof(distance));
-		uintptr_t target = return_address + (uintptr_t)(intptr_t)distance;
-		if (target == function)
-			return CALL_THIS;
-		struct cfi_tables tables;
-		struct cfi_row row;
-		/* A direct call of another function is not ours; one into a PLT, which is described as a whole and begins elsewhere, may be. */
-		if (module_map_find(target, &tables) && cfi_find(&tables, target, &row) && row.function == target)
-			return CALL_NONE;
-		return CALL_OTHER;
+		return classify_direct(return_address + (uintptr_t)(intptr_t)distance, function);
 	}
 	/* call *reg, call *disp8(reg), call *disp32(reg) or *disp(%rip): ff /2. */
 	static const uint8_t lengths[] = { 2, 3, 4, 6, 7 };

@@ -16,17 +16,16 @@ extern void *__libc_stack_end;
 
 void stack_memory_live(struct stack_memory *memory, uintptr_t sp)
 {
-	*memory = (struct stack_memory){ sp, sp + sizeof(uintptr_t), NULL, false };
+	/* From the page of sp up. */
+	*memory = (struct stack_memory){ sp & ~(PAGE - 1), sp & ~(PAGE - 1), NULL, false };
 	const struct thread_record *thread = tls.thread;
 	uintptr_t main_end = (uintptr_t)__libc_stack_end;
 	if (thread && sp >= thread->stack_low && sp < thread->stack_high && thread->stack_low)
 		memory->high = thread->stack_high;
 	else if (sp < main_end && main_end - sp < MAIN_STACK_TRUSTED)
 		memory->high = main_end;
-	else
-		memory->high = (sp + PAGE) & ~(PAGE - 1); /* the page that sp points into is there, since code runs on it */
-	/* The red zone's page may be one below, which was touched if anything is saved there. */
-	memory->low = sp & ~(PAGE - 1);
+	/* Else nothing is taken for granted: code may use rsp for something else. The red zone may reach into the page below, which is
+	 * asked for as well. */
 }
 
 /* rt_sigprocmask reads the new set before it looks at what to do with it: EFAULT tells an unmapped page, EINVAL that the

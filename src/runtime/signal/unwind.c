@@ -15,9 +15,9 @@
 #include "runtime/signal/rule_cache.h"
 #include "runtime/signal/stack_memory.h"
 
-#define WALK_MAX (256u * 1024u) /* frames that are walked at the most */
-#define LEAF_KEPT 64u           /* of a stack that is too deep */
-#define ROOT_KEPT (FRAMES_MAX - LEAF_KEPT - 1u)
+#define WALK_MAX (256u * 1024u)            /* frames that are walked at the most */
+#define LEAF_KEPT 64u                      /* of a stack that is too deep */
+#define ROOT_KEPT (FRAMES_MAX - LEAF_KEPT) /* the first of them gives way to the mark of the cut */
 
 _Atomic uint64_t rule_cache[RULE_CACHE_WORDS];
 
@@ -77,12 +77,12 @@ static void finish(struct collector *collector, bool failed)
 	uint32_t count = total - beyond;
 	frames->failed = failed;
 	frames->cut = beyond > ROOT_KEPT;
-	if (frames->cut) {
-		frames->at[count++] = PSEUDO_TRUNCATED;
-		loss_count(LOSS_STACK_CUT);
-	}
 	for (uint32_t i = frames->cut ? beyond - ROOT_KEPT : 0; i < beyond; i++)
 		frames->at[count++] = collector->ring[i % ROOT_KEPT];
+	if (frames->cut) {
+		frames->at[LEAF_KEPT] = PSEUDO_TRUNCATED;
+		loss_count(LOSS_STACK_CUT);
+	}
 	frames->count = count;
 }
 
@@ -199,8 +199,8 @@ static bool apply_rule(struct walk *walk, const struct walk *before, unsigned nu
 static bool find_cfa(struct walk *walk, const struct cfi_row *row, uintptr_t *ret_cfa)
 {
 	if (row->cfa_expression)
-		return cfi_evaluate(row->cfa_expression, (uint64_t)row->cfa_offset, walk->registers, walk->known, &walk->memory,
-		                    false, 0, ret_cfa);
+		return cfi_evaluate(row->cfa_expression, row->cfa_expression_length, walk->registers, walk->known,
+		                    &walk->memory, false, 0, ret_cfa);
 	if (!KNOWS(walk, row->cfa_register))
 		return false;
 	*ret_cfa = walk->registers[row->cfa_register] + (uintptr_t)row->cfa_offset;
@@ -256,8 +256,11 @@ static __attribute__((noinline)) enum step_result step_slow(struct walk *walk, u
 {
 	struct cfi_row row;
 	struct short_rule rule;
-	if (!find_row(address, &row))
-		return step_frame_pointer(walk);
+	if (!find_row(address, &row)) {
+		/* A return address that is a function's first was put there by hand, as makecontext does: nobody called, this is the root. */
+		bool made_by_hand = !walk->exact && find_row(address + 1, &row) && row.function == address + 1;
+		return made_by_hand ? STEP_ROOT : step_frame_pointer(walk);
+	}
 	bool lacks_register = !row.cfa_expression && !KNOWS(walk, row.cfa_register);
 	if (lacks_register && row.cfa_register == CFI_RBP)
 		lacks_register = !repair(walk, &row);

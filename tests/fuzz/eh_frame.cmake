@@ -1,0 +1,5 @@
+if(TARGET rt_unwind)
+  cpprof_fuzz_target(eh_frame)
+  target_sources(fuzz_eh_frame PRIVATE $<TARGET_OBJECTS:rt_unwind> $<TARGET_OBJECTS:rt_shared> $<TARGET_OBJECTS:rt_model>)
+  target_link_libraries(fuzz_eh_frame PRIVATE ${CPPROF_DEFLATE_ARCHIVE})
+endif()
