@@ -32,9 +32,11 @@
 #define PATIENCE_NS (2000 * NS_PER_MS)
 /* A thread that was told to do something and cannot be woken looks by itself so often. */
 #define TICK_MS 200
-/* How long an address is tried for at that pace; then at the slow one. */
+/* An address that another process has is tried at that pace for ten seconds, then slower, then slower still. */
 #define EAGER_TICKS 50
-#define SLOW_TICK_MS 1000
+#define PATIENT_TICKS 110
+#define PATIENT_TICK_MS 1000
+#define SLOW_TICK_MS 5000
 /* A program that allocates for so long, and never waits, is served, too. */
 #define OLD_ENOUGH_NS (250 * NS_PER_MS)
 #define FILES_LOOKED_AT 16
@@ -61,6 +63,7 @@ static struct {
 	_Atomic uint32_t files_seen;
 	const char *_Atomic off_reason;
 	_Atomic bool filtered; /* a system call filter: children have it, too */
+	bool begun;            /* the constructor has run */
 	bool address_read;
 
 	/* What the thread is told. Orders are given under the lock and numbered; the thread says which was the last it has done. */
@@ -94,7 +97,7 @@ static void futex_wait(_Atomic uint32_t *word, uint32_t value, uint64_t timeout_
 static int tick_interval(void)
 {
 	if (listeners_missing())
-		return life.ticks < EAGER_TICKS ? TICK_MS : SLOW_TICK_MS;
+		return life.ticks < EAGER_TICKS ? TICK_MS : life.ticks < PATIENT_TICKS ? PATIENT_TICK_MS : SLOW_TICK_MS;
 	return *listeners_local_address() ? 0 : TICK_MS;
 }
 
@@ -247,11 +250,9 @@ static bool is_own_process(void)
 
 static void start(void)
 {
-	if (settings.secure || settings.disabled) {
+	if (settings.secure || settings.disabled)
 		settle();
-		return;
-	}
-	if (is_own_process())
+	else if (life.begun && is_own_process())
 		start_from(IDLE);
 }
 
@@ -302,6 +303,7 @@ void life_begin(void)
 		return;
 	}
 	speak_begin();
+	life.begun = true;
 	if (lineage_is_run_target())
 		start();
 }
@@ -431,6 +433,7 @@ int life_serve(const char *address_text, char *ret_bound, uint32_t size)
 	if (address_text && !address_parse(address_text, &address))
 		return -EINVAL;
 	process_check();
+	life.begun = true; /* a constructor that runs before ours may call this */
 	start();
 	await_start();
 	if (atomic_load(&life.state) != RUNNING)
@@ -457,6 +460,14 @@ const char *life_address(void)
 const char *life_local_address(void)
 {
 	return listeners_local_address();
+}
+
+const char *life_why_off(void)
+{
+	if (settings.disabled || settings.secure)
+		return settings.secure ? "off: the program runs with another user's rights"
+		                       : "off: CPPROF_DISABLE=all, or CPPROF_FOLLOW=0";
+	return atomic_load(&life.state) == OFF ? atomic_load(&life.off_reason) : NULL;
 }
 
 /* --- a fork child ------------------------------------------------------------------------------------------------------- */

@@ -52,6 +52,8 @@ void life_identity_changed(void);
 int life_serve(const char *address, char *ret_bound, uint32_t size);
 /* Where we serve, for the index and cpprof ps: "127.0.0.1:9527", "" = local socket only. */
 const char *life_address(void);
+/* NULL while the service runs or may still start; else why there is none: "off: the program has installed a system call filter". */
+const char *life_why_off(void);
 /* The name of the local socket, "unix:@cpprof/1234"; "" = none. */
 const char *life_local_address(void);
 

@@ -28,6 +28,7 @@ static struct {
 	size_t size;
 	unsigned char *stack_top, *control_block;
 	_Atomic int tid; /* the kernel writes it at start, and 0 at the end, and wakes who waits for that */
+	int last_tid;    /* of the thread started last */
 } thread;
 
 static uintptr_t thread_pointer(void)
@@ -110,7 +111,10 @@ int service_thread_start(void (*entry)(void))
 	sys_block_signals(&mask);
 	long made = clone_thread(entry);
 	sys_restore_signals(&mask);
-	return made < 0 ? (int)made : 0;
+	if (made < 0)
+		return (int)made;
+	thread.last_tid = (int)made;
+	return 0;
 }
 
 void service_thread_drop_descriptors(void)
@@ -130,21 +134,36 @@ int service_thread_tid(void)
 	return atomic_load_explicit(&thread.tid, memory_order_acquire);
 }
 
+/* The word is emptied before the kernel takes the thread off the process's list, which is what unshare(2) looks at. */
+static bool await_removal(uint64_t deadline_ns)
+{
+	int pid = sys_getpid();
+	while (thread.last_tid && sys3(SYS_tgkill, pid, thread.last_tid, 0) >= 0) {
+		struct timespec pause = { 0, 20000 };
+		if (monotonic_ns() >= deadline_ns)
+			return false;
+		sys3(SYS_nanosleep, (long)&pause, 0, 0);
+	}
+	return true;
+}
+
 bool service_thread_join(uint64_t timeout_ns)
 {
-	uint64_t deadline = monotonic_ns() + timeout_ns;
+	uint64_t deadline_ns = monotonic_ns() + timeout_ns;
 	for (int tid; (tid = service_thread_tid()) != 0;) {
-		uint64_t now = monotonic_ns();
-		if (now >= deadline)
+		uint64_t now_ns = monotonic_ns();
+		if (now_ns >= deadline_ns)
 			return false;
-		struct timespec left = { (time_t)((deadline - now) / 1000000000u), (long)((deadline - now) % 1000000000u) };
+		uint64_t left_ns = deadline_ns - now_ns;
+		struct timespec left = { (time_t)(left_ns / 1000000000u), (long)(left_ns % 1000000000u) };
 		/* Not private: the kernel wakes the clear-at-exit word as a shared one. */
 		sys4(SYS_futex, (long)&thread.tid, FUTEX_WAIT, tid, (long)&left);
 	}
-	return true;
+	return await_removal(deadline_ns);
 }
 
 void service_thread_forked(void)
 {
 	atomic_store_explicit(&thread.tid, 0, memory_order_relaxed);
+	thread.last_tid = 0;
 }

@@ -20,7 +20,7 @@ void service_thread_drop_descriptors(void);
 /* Its tid, 0 = none runs. Any thread. */
 int service_thread_tid(void);
 
-/* Waits until the thread has ended and its stack is free, at most so long. True: there is none any more. */
+/* Waits until the thread has ended, its stack is free, and the kernel has forgotten it, at most so long. True: it is gone. */
 bool service_thread_join(uint64_t timeout_ns);
 
 /* In a fork child: the thread is not there. Its memory will be used again. */

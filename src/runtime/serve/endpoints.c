@@ -26,6 +26,14 @@
 #define DELTA_FAILED "failed to compute delta"
 
 static _Atomic uint64_t requests;
+static _Atomic int requests_pid; /* whose they are: a fork child starts from 0 */
+
+static void count_request(void)
+{
+	if (atomic_exchange_explicit(&requests_pid, process.pid, memory_order_relaxed) != process.pid)
+		atomic_store_explicit(&requests, 0, memory_order_relaxed);
+	atomic_fetch_add_explicit(&requests, 1, memory_order_relaxed);
+}
 
 uint64_t endpoint_requests(void)
 {
@@ -273,7 +281,7 @@ static void reply_static(struct reply *ret_reply)
 void endpoint_reply(const struct exchange *exchange, struct reply *ret_reply)
 {
 	*ret_reply = (struct reply){ 0 };
-	atomic_fetch_add_explicit(&requests, 1, memory_order_relaxed);
+	count_request();
 	if (try_reply(exchange, ret_reply))
 		return;
 	struct exchange failed = *exchange;

@@ -18,8 +18,11 @@
 /* Idle ones included; when the table is full, the one that was idle longest makes room. */
 #define CONNECTIONS_MAX 256
 #define IDLE_NS (UINT64_C(60000) * NS_PER_MS)
-/* How long nothing is accepted after the kernel had no descriptor or no memory for it. */
-#define ACCEPT_PAUSE_NS (UINT64_C(200) * NS_PER_MS)
+/* How long nothing is accepted when there is no room, no descriptor, or no memory. */
+#define PAUSE_NS (UINT64_C(100) * NS_PER_MS)
+/* A connection is not given up before its client could ask, or while it reads what it asked for. */
+#define YOUNG_NS (UINT64_C(100) * NS_PER_MS)
+#define STUCK_NS (UINT64_C(2000) * NS_PER_MS)
 /* Accepted in a row before the others get their turn. */
 #define ACCEPT_BATCH 16
 #define EVENTS_MAX 32
@@ -115,35 +118,51 @@ static void settle_slot(struct server *server, struct slot *slot)
 		close_slot(server, slot);
 }
 
-/* The one to make room: idle before half a request, and longest without a byte. NULL: all are being answered. */
-static struct slot *find_victim(struct server *server)
+/* In which order connections are given up for new ones, when there is no room: 0 never. What is being answered is not, unless its
+ * client does not read. */
+static int expendability(const struct connection *connection, uint64_t now_ns)
+{
+	uint64_t rest_ns = now_ns > connection->active_ns ? now_ns - connection->active_ns : 0;
+	switch (connection->state) {
+	case CONNECTION_READING:
+	case CONNECTION_LINGERING:
+		if (rest_ns < YOUNG_NS)
+			return 0;
+		return connection_is_idle(connection) ? 3 : 2;
+	case CONNECTION_SENDING:
+		return rest_ns < STUCK_NS ? 0 : 1;
+	case CONNECTION_NONE:
+	case CONNECTION_WAITING:
+	case CONNECTION_CLOSED:
+		break;
+	}
+	return 0;
+}
+
+/* The most expendable, of equals the one without a byte for longest; NULL: none. */
+static struct slot *find_victim(struct server *server, uint64_t now_ns)
 {
 	struct slot *victim = NULL;
+	int highest = 0;
 	for (uint32_t i = 0; i < CONNECTIONS_MAX; i++) {
 		struct slot *slot = &server->slots[i];
-		const struct connection *connection = &slot->connection;
-		if (connection->state != CONNECTION_READING && connection->state != CONNECTION_LINGERING)
+		int rank = expendability(&slot->connection, now_ns);
+		if (rank == 0 || rank < highest)
 			continue;
-		bool idle = connection_is_idle(connection), older = false;
-		if (victim) {
-			bool victim_idle = connection_is_idle(&victim->connection);
-			older = idle != victim_idle ? idle : connection->active_ns < victim->connection.active_ns;
-		}
-		if (!victim || older)
+		if (rank > highest || slot->connection.active_ns < victim->connection.active_ns)
 			victim = slot;
+		highest = rank;
 	}
 	return victim;
 }
 
-static struct slot *find_slot(struct server *server)
+/* A free one, or one whose connection is to be closed for the new one; NULL: none. */
+static struct slot *find_slot(struct server *server, uint64_t now_ns)
 {
 	for (uint32_t i = 0; i < CONNECTIONS_MAX; i++)
 		if (server->slots[i].connection.state == CONNECTION_NONE)
 			return &server->slots[i];
-	struct slot *victim = find_victim(server);
-	if (victim)
-		close_slot(server, victim);
-	return victim;
+	return find_victim(server, now_ns);
 }
 
 /* At the local socket: the process's own user, or root. */
@@ -156,22 +175,21 @@ static bool peer_is_welcome(int fd)
 	return peer.uid == 0 || (long)peer.uid == sys3(SYS_geteuid, 0, 0, 0);
 }
 
-static void take_connection(struct server *server, int fd, enum listener_kind kind, uint64_t now_ns)
+static void take_connection(struct server *server, struct slot *slot, int fd, enum listener_kind kind, uint64_t now_ns)
 {
-	struct slot *slot = NULL;
 	int on = 1;
+	if (kind == LISTEN_LOCAL && !peer_is_welcome(fd)) {
+		sys_close(fd);
+		return;
+	}
 	if (kind != LISTEN_LOCAL)
 		sys6(SYS_setsockopt, fd, IPPROTO_TCP, TCP_NODELAY, (long)&on, sizeof(on), 0);
-	if (kind != LISTEN_LOCAL || peer_is_welcome(fd))
-		slot = find_slot(server);
-	if (slot) {
-		connection_open(&slot->connection, fd, kind, IDLE_NS, now_ns);
-		slot->registered = slot->connection.wants;
-		if (control(server, EPOLL_CTL_ADD, fd, slot->registered, slot_number(server, slot)) >= 0)
-			return;
-		connection_release(&slot->connection);
-	}
-	sys_close(fd);
+	if (slot->connection.state != CONNECTION_NONE)
+		close_slot(server, slot);
+	connection_open(&slot->connection, fd, kind, IDLE_NS, now_ns);
+	slot->registered = slot->connection.wants;
+	if (control(server, EPOLL_CTL_ADD, fd, slot->registered, slot_number(server, slot)) < 0)
+		close_slot(server, slot);
 }
 
 /* --- listeners ------------------------------------------------------------------------------------------------------ */
@@ -182,29 +200,31 @@ static void listen_for(struct server *server, uint32_t events)
 		control(server, EPOLL_CTL_MOD, server->listeners[i].fd, events, EVENT_LISTENER + i);
 }
 
-/* No descriptor, no memory: an idle connection may give way at once; else a pause, since the listener stays readable. */
-static bool make_room(struct server *server, uint64_t now_ns)
+/* Clients wait in the kernel's queue meanwhile; a listener that stays readable would keep the loop spinning. */
+static void pause_accepting(struct server *server, uint64_t now_ns)
 {
-	struct slot *victim = find_victim(server);
-	if (victim) {
-		close_slot(server, victim);
-		return true;
-	}
-	server->paused_until_ns = now_ns + ACCEPT_PAUSE_NS;
+	server->paused_until_ns = now_ns + PAUSE_NS;
 	listen_for(server, 0);
-	return false;
 }
 
 static void accept_some(struct server *server, const struct listener *listener, uint64_t now_ns)
 {
 	for (int i = 0; i < ACCEPT_BATCH; i++) {
-		long fd = sys4(SYS_accept4, listener->fd, 0, 0, SOCK_CLOEXEC | SOCK_NONBLOCK);
-		if (fd >= 0)
-			take_connection(server, (int)fd, listener->kind, now_ns);
-		else if (fd == -EAGAIN)
+		struct slot *slot = find_slot(server, now_ns), *victim;
+		long fd = slot ? sys4(SYS_accept4, listener->fd, 0, 0, SOCK_CLOEXEC | SOCK_NONBLOCK) : -EMFILE;
+		if (fd == -EAGAIN)
 			return;
-		else if (fd != -EINTR && fd != -ECONNABORTED && !make_room(server, now_ns))
-			return;
+		if (fd >= 0) {
+			take_connection(server, slot, (int)fd, listener->kind, now_ns);
+		} else if (fd != -EINTR && fd != -ECONNABORTED) {
+			/* No descriptor, or no memory for one. */
+			victim = find_victim(server, now_ns);
+			if (!victim) {
+				pause_accepting(server, now_ns);
+				return;
+			}
+			close_slot(server, victim);
+		}
 	}
 }
 

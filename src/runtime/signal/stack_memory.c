@@ -28,6 +28,11 @@ void stack_memory_live(struct stack_memory *memory, uintptr_t sp)
 	 * asked for as well. */
 }
 
+bool stack_memory_is_root(uintptr_t sp)
+{
+	return sp == (uintptr_t)__libc_stack_end;
+}
+
 /* rt_sigprocmask reads the new set before it looks at what to do with it: EFAULT tells an unmapped page, EINVAL that the
  * read went well. Nothing is changed in either case. */
 static bool page_is_there(uintptr_t address)

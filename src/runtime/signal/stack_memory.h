@@ -20,6 +20,8 @@ struct stack_memory {
 
 /* The live stack around `sp` of the calling thread. */
 void stack_memory_live(struct stack_memory *memory, uintptr_t sp);
+/* True if the main thread began with its stack pointer here: code that has no description there is the dynamic linker's first. */
+bool stack_memory_is_root(uintptr_t sp);
 /* The slow half of stack_memory_word. */
 bool stack_memory_word_slow(struct stack_memory *memory, uintptr_t address, uintptr_t *ret_word);
 

@@ -259,7 +259,9 @@ static __attribute__((noinline)) enum step_result step_slow(struct walk *walk, u
 	if (!find_row(address, &row)) {
 		/* A return address that is a function's first was put there by hand, as makecontext does: nobody called, this is the root. */
 		bool made_by_hand = !walk->exact && find_row(address + 1, &row) && row.function == address + 1;
-		return made_by_hand ? STEP_ROOT : step_frame_pointer(walk);
+		if (made_by_hand || stack_memory_is_root(walk->registers[CFI_RSP]))
+			return STEP_ROOT;
+		return step_frame_pointer(walk);
 	}
 	bool lacks_register = !row.cfa_expression && !KNOWS(walk, row.cfa_register);
 	if (lacks_register && row.cfa_register == CFI_RBP)

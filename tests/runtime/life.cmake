@@ -1,0 +1,4 @@
+cpprof_runtime_program(life_program)
+cpprof_runtime_test(life)
+cpprof_runtime_test(life_tool)
+cpprof_runtime_unit(address rt_address rt_shared rt_model)

@@ -1,0 +1,1 @@
+cpprof_runtime_unit(request rt_http)

@@ -1,0 +1,2 @@
+cpprof_runtime_program(serve_host)
+cpprof_runtime_test(serve_http)
