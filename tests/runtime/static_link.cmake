@@ -1,0 +1,8 @@
+if(TARGET cpprof_static)
+  add_executable(program_static_link ${PROJECT_SOURCE_DIR}/examples/leaky.c)
+  target_compile_options(program_static_link PRIVATE -g)
+  target_include_directories(program_static_link PRIVATE ${PROJECT_SOURCE_DIR}/include)
+  target_link_libraries(program_static_link PRIVATE cpprof_static Threads::Threads)
+  set_target_properties(program_static_link PROPERTIES OUTPUT_NAME static_link RUNTIME_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/programs)
+  cpprof_runtime_test(static_link)
+endif()
