@@ -70,8 +70,9 @@ static bool is_filtered(void)
 		return false;
 	long parent_pid = status_number(status, "\nPPid:");
 	own_snprintf(path, sizeof(path), "/proc/%ld/status", parent_pid > 0 ? parent_pid : 1);
-	return mode != 2 || sys_read_file(path, parent, STATUS_SIZE) <= 0 ||
-	       status_number(status, "\nSeccomp_filters:") != status_number(parent, "\nSeccomp_filters:");
+	long filters = status_number(status, "\nSeccomp_filters:");
+	return mode != 2 || filters < 0 || sys_read_file(path, parent, STATUS_SIZE) <= 0 ||
+	       filters != status_number(parent, "\nSeccomp_filters:");
 }
 
 /* Orphans come back to whoever reaps for us: that must not be ourselves, who would get a SIGCHLD. */
@@ -168,7 +169,7 @@ static bool append_module(struct buffer *to, const struct module *module)
 	char own_file[64];
 	const char *path = module->path;
 	if (module->deleted && module->is_main) {
-		own_snprintf(own_file, sizeof(own_file), "/proc/%d/exe", sys_getpid());
+		own_snprintf(own_file, sizeof(own_file), "/proc/%d/task/%d/exe", sys_getpid(), sys_gettid());
 		path = own_file;
 	}
 	if ((module->deleted && !module->build_id[0]) || strchr(path, '\n'))

@@ -21,6 +21,13 @@
 
 /* --- /proc/self/maps ------------------------------------------------------------------------------------------------ */
 
+/* By the thread: when the first thread of the process has ended, /proc/self/maps is empty. */
+static int open_maps(void)
+{
+	int fd = sys_open("/proc/thread-self/maps", O_RDONLY);
+	return fd < 0 ? sys_open("/proc/self/maps", O_RDONLY) : fd;
+}
+
 /* No memory is asked for while the descriptor is open: running out of it would leave the descriptor behind. */
 static bool read_maps(struct buffer *to)
 {
@@ -28,7 +35,7 @@ static bool read_maps(struct buffer *to)
 	for (size_t room = 4 * READ_SIZE; !whole && room <= MAPS_MAX; room *= 4) {
 		buffer_clear(to);
 		char *at = buffer_reserve(to, room);
-		int fd = sys_open("/proc/self/maps", O_RDONLY);
+		int fd = open_maps();
 		if (fd < 0 || !at) {
 			if (fd >= 0)
 				sys_close(fd);
@@ -223,7 +230,7 @@ static uintptr_t main_base(void)
 static const char *main_path(void)
 {
 	char *path = work_alloc(PATH_SIZE);
-	long length = sys3(SYS_readlink, (long)"/proc/self/exe", (long)path, PATH_SIZE - 1);
+	long length = sys3(SYS_readlink, (long)"/proc/thread-self/exe", (long)path, PATH_SIZE - 1);
 	if (length > 0)
 		return path;
 	return copy_path((const char *)getauxval(AT_EXECFN));

@@ -80,7 +80,7 @@ static void search_module(const struct module *module, const struct elf_image *i
 		found = search_file(module->path, module->build_id, queries, count, pool);
 	/* The program's own file stays reachable when its name is gone. */
 	if (!found && module->is_main)
-		found = search_file("/proc/self/exe", module->build_id, queries, count, pool);
+		found = search_file("/proc/thread-self/exe", module->build_id, queries, count, pool);
 	if (has_nameless(queries, count) && strlen(module->build_id) > 2) {
 		char path[128];
 		own_snprintf(path, sizeof(path), "/usr/lib/debug/.build-id/%.2s/%s.debug", module->build_id,

@@ -20,7 +20,7 @@ struct entry {
 	char name[];
 };
 
-/* What is open now: one piece of work at a time. */
+/* What is open now, in the descriptor table of the thread that works: one piece of work at a time. */
 static int directory = -1;
 static int stop_fds[PROC_STOPS_MAX];
 static uint32_t stop_count;
@@ -59,7 +59,9 @@ bool proc_tasks_list(struct task_list *ret_list)
 {
 	struct task_list list = { NULL, 0 };
 	uint32_t room = 0;
-	proc_tasks_close();
+	/* What an abandoned piece of work has left is not ours to close any more. */
+	stop_count = 0;
+	directory = -1;
 	char *listing = work_alloc(LISTING_BYTES);
 	directory = sys_open("/proc/self/task", O_RDONLY | O_DIRECTORY);
 	if (directory < 0)

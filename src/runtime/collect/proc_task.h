@@ -1,6 +1,8 @@
 /* proc_task.h - what /proc/self/task says about the threads of this process. Our own thread or the API, inside work_run.
  *
- * Descriptors that are open when the work is given up (work_out_of_memory) are closed by the next proc_tasks_list().
+ * Descriptors are open between proc_tasks_list() and proc_tasks_close(). When the work is given up in between
+ * (work_out_of_memory), whoever called work_run() calls proc_tasks_close() on the same thread, at once: later, or in another
+ * table of descriptors, the same numbers may be somebody else's.
  */
 #ifndef CPPROF_RUNTIME_COLLECT_PROC_TASK_H
 #define CPPROF_RUNTIME_COLLECT_PROC_TASK_H

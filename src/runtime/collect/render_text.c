@@ -131,7 +131,7 @@ static void append_memory_line(struct buffer *to, const char *status, const char
 static void append_memory(struct buffer *to)
 {
 	char *status = work_alloc(STATUS_SIZE);
-	if (sys_read_file("/proc/self/status", status, STATUS_SIZE) <= 0)
+	if (sys_read_file("/proc/thread-self/status", status, STATUS_SIZE) <= 0)
 		return;
 	buffer_append_text(to, "\n# process memory, bytes\n");
 	append_memory_line(to, status, "\nVmRSS:", "RSS");

@@ -132,8 +132,9 @@ static void append_place(struct buffer *to, const struct view *view, const struc
 	uintptr_t frame = view->set.frames[shown->frame_ix];
 	const struct name *name = &view->set.names[shown->frame_ix];
 	const struct name_line *line = name->line_count ? &name->lines[shown->line_ix] : NULL;
-	const struct module *module = frame_set_module(&view->set, shown->frame_ix);
-	const char *file = line && line->file && !frame_is_wrapper(frame) ? line->file : NULL;
+	bool wrapper = frame_is_wrapper(frame);
+	const struct module *module = wrapper ? NULL : frame_set_module(&view->set, shown->frame_ix);
+	const char *file = line && !wrapper ? line->file : NULL;
 	uint64_t offset = 0;
 	if (line && line->function_start && line->function_start <= frame)
 		offset = frame - line->function_start;

@@ -32,7 +32,7 @@
 #define ASK_WAIT_NS 10000000u   /* for such a batch */
 #define LATE_WAIT_NS 100000000u /* for all who have not answered by then */
 #define POLL_NS 50000           /* between looks for answers */
-#define CPU_PAUSE_NS 1000000    /* between two looks at a thread's processor time */
+#define CPU_PAUSE_NS 8000000    /* between two looks at a thread's processor time */
 
 enum seen {
 	SEEN_GONE,
@@ -218,7 +218,9 @@ static void copy_stacks(struct candidate *const *candidates, uint32_t count)
 			local[pieces] = (struct iovec){ candidates[i]->room, size };
 			remote[pieces] = (struct iovec){ address(candidates[i]->copy.low), size };
 		}
-		long copied = sys6(SYS_process_vm_readv, process.pid, (long)local, pieces, (long)remote, pieces, 0);
+		long copied = 0;
+		if (sys_may_copy_directly())
+			copied = sys6(SYS_process_vm_readv, process.pid, (long)local, pieces, (long)remote, pieces, 0);
 		if (copied < 0 && copied != -EFAULT)
 			copied = 0;
 		while (done < count && (size_t)copied >= candidates[done]->copy.size)
@@ -541,7 +543,7 @@ static void ask_running(struct reader *reader)
 	give_up(reader, asking);
 }
 
-/* Where /proc tells nothing: who has used processor time in the last millisecond runs, nobody else is disturbed. */
+/* Where /proc tells nothing: who uses processor time within some milliseconds runs, nobody else is disturbed. */
 static void sort_refused(struct reader *reader)
 {
 	if (reader->refused_count == 0)
@@ -559,18 +561,20 @@ static void sort_refused(struct reader *reader)
 
 /* ---- all of them ---- */
 
-/* The threads of the registry, where there is no /proc. */
+/* The threads of the registry, where there is no /proc; oldest records first. */
 static void list_records(struct reader *reader)
 {
 	uint32_t room = 0;
 	for (struct thread_record *record = threads_first(); record; record = record->next)
 		room++;
-	reader->tasks = (struct task_list){ work_alloc_array(room + 1, sizeof(int)), 0 };
-	for (struct thread_record *record = threads_first(); record && room; record = record->next, room--) {
+	int *tids = work_alloc_array(room + 1, sizeof(*tids));
+	uint32_t at = room;
+	for (struct thread_record *record = threads_first(); record && at; record = record->next) {
 		int tid = atomic_load(&record->tid);
 		if (tid && atomic_load(&record->state) == THREAD_LIVE)
-			reader->tasks.tids[reader->tasks.count++] = tid;
+			tids[--at] = tid;
 	}
+	reader->tasks = (struct task_list){ tids + at, room - at };
 }
 
 /* The thread that asks, when it is one of the host's. */

@@ -62,8 +62,9 @@ static void malloc_and_free(void *arg)
 	real_first_free(real_first_malloc(1));
 }
 
-/* A malloc in front of ours may be a wrapper that comes to us in the end. It is asked, but only from the constructor: it
- * might be setting itself up when it comes here first. */
+/* A malloc in front of ours may be a wrapper that comes to us in the end; or the procedure linkage table of an executable at
+ * a fixed address, where it takes malloc's address. It is asked, but only from the constructor: it might be setting itself
+ * up when it comes here first. */
 static enum heap_state decide(bool may_ask)
 {
 	if (settings.disabled || settings.heap_off || settings.heap_rate == 0)
@@ -96,6 +97,8 @@ static void initialize(bool may_ask)
 	enum heap_state decided = decide(may_ask);
 	rate = settings.heap_rate < HEAP_RATE_MAX ? settings.heap_rate : HEAP_RATE_MAX;
 	if (decided == HEAP_ON) {
+		if (rate <= 1)
+			live_table_be_patient();
 		process_init();
 		unwind_init();
 		mix_seed();
@@ -107,6 +110,9 @@ static void initialize(bool may_ask)
 void heap_init(void)
 {
 	initialize(true);
+	/* The first call may have come before it was known that this process is not to be profiled. */
+	if (settings.disabled && heap_state() == HEAP_ON)
+		atomic_store_explicit(&state, HEAP_OFF_SETTING, memory_order_release);
 }
 
 void heap_forked(void)

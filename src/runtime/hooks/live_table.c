@@ -22,6 +22,7 @@
 #define PENDING 64u
 #define BUCKET_CHUNKS 128u
 #define LOCK_TRIES 4
+#define PATIENT_TRIES 100
 #define LOOK_STEPS 64 /* of a search without the lock */
 
 struct entry {
@@ -344,11 +345,22 @@ static void take_out_pending(struct shard *shard)
 
 /* --- locking ------------------------------------------------------------------------------------------------------- */
 
+static bool patient;
+
+void live_table_be_patient(void)
+{
+	patient = true;
+}
+
+/* A lock is busy for longer than a spin only where its holder has lost its processor: giving up ours may help it on. */
 static bool enter(struct shard *shard)
 {
-	for (int i = 0; !lock_try(&shard->lock); i++)
-		if (i == LOCK_TRIES)
+	for (int i = 0; !lock_try(&shard->lock); i++) {
+		if (i >= LOCK_TRIES && (!patient || i >= PATIENT_TRIES))
 			return false;
+		if (i >= LOCK_TRIES)
+			sys3(SYS_sched_yield, 0, 0, 0);
+	}
 	atomic_fetch_add(&shard->version, 1);
 	take_out_pending(shard);
 	return true;

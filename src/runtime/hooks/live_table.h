@@ -4,7 +4,7 @@
  * free() with one load. The table is split into shards with a leaf lock each; the sums of a stack ("bucket") are shared
  * by all shards. Memory is ours, grows in bounded steps, is never unmapped.
  *
- * Territory H, except where noted: signals blocked, tls.guard set, process_check() done. Nothing here blocks.
+ * Territory H, except where noted: signals blocked, tls.guard set, process_check() done. Nothing here waits for a lock.
  */
 #ifndef CPPROF_RUNTIME_HOOKS_LIVE_TABLE_H
 #define CPPROF_RUNTIME_HOOKS_LIVE_TABLE_H
@@ -50,6 +50,8 @@ static inline bool live_filter_hit(const void *block)
 /* Makes the filter say yes for this address for ever (blocks of the bootstrap arena). Any thread, no lock. */
 void live_filter_pin(const void *block);
 
+/* From now on a busy lock is tried for longer, giving up the processor in between: where every block is to be seen. */
+void live_table_be_patient(void);
 /* Enters a block and adds it to its stack's sums. An entry that has this address already is of a block whose free was not
  * seen: it is taken out. False (counted): dropped. */
 bool live_table_add(const struct live_sample *sample);

@@ -43,13 +43,13 @@ static HEAP_SLOW void free_slow(void *block)
 	real.free(block);
 }
 
-HEAP_HOOK void free(void *block)
+HEAP_HOOK void free(void *ptr)
 {
-	if (HEAP_RARE(live_filter_hit(block))) {
-		free_slow(block);
+	if (HEAP_RARE(live_filter_hit(ptr))) {
+		free_slow(ptr);
 		return;
 	}
-	real.free(block);
+	real.free(ptr);
 }
 
 HEAP_HOOK void cfree(void *block)
@@ -79,13 +79,13 @@ static HEAP_SLOW void *calloc_slow(size_t count, size_t size, size_t bytes)
 	return block;
 }
 
-HEAP_HOOK void *calloc(size_t count, size_t size)
+HEAP_HOOK void *calloc(size_t nmemb, size_t size)
 {
 	size_t bytes;
 	/* What overflows is the real function's to refuse. */
-	if (!__builtin_mul_overflow(count, size, &bytes) && heap_countdown(bytes))
-		return calloc_slow(count, size, bytes);
-	return real.calloc(count, size);
+	if (!__builtin_mul_overflow(nmemb, size, &bytes) && heap_countdown(bytes))
+		return calloc_slow(nmemb, size, bytes);
+	return real.calloc(nmemb, size);
 }
 
 /* A block of the arena moves to the allocator. */
@@ -122,24 +122,24 @@ static HEAP_SLOW void *realloc_counted(void *old, size_t size)
 	return realloc_slow(old, size, heap_due(size) && !real_nested.realloc);
 }
 
-HEAP_HOOK void *realloc(void *old, size_t size)
+HEAP_HOOK void *realloc(void *ptr, size_t size)
 {
 	if (heap_countdown(size))
-		return realloc_counted(old, size);
-	if (HEAP_RARE(live_filter_hit(old)))
-		return realloc_slow(old, size, false);
-	return real.realloc(old, size);
+		return realloc_counted(ptr, size);
+	if (HEAP_RARE(live_filter_hit(ptr)))
+		return realloc_slow(ptr, size, false);
+	return real.realloc(ptr, size);
 }
 
 /* Not forwarded: libc's calls realloc() in turn, which may be ours and would count it again. */
-HEAP_HOOK void *reallocarray(void *old, size_t count, size_t size)
+HEAP_HOOK void *reallocarray(void *ptr, size_t nmemb, size_t size)
 {
 	size_t bytes;
-	if (HEAP_RARE(__builtin_mul_overflow(count, size, &bytes))) {
+	if (HEAP_RARE(__builtin_mul_overflow(nmemb, size, &bytes))) {
 		errno = ENOMEM;
 		return NULL;
 	}
-	return realloc(old, bytes);
+	return realloc(ptr, bytes);
 }
 
 static HEAP_SLOW void *aligned_slow(void *(*function)(size_t, size_t), bool nested, size_t alignment, size_t size)
@@ -174,11 +174,11 @@ static HEAP_SLOW int posix_memalign_slow(void **to, size_t alignment, size_t siz
 	return error;
 }
 
-HEAP_HOOK int posix_memalign(void **to, size_t alignment, size_t size)
+HEAP_HOOK int posix_memalign(void **memptr, size_t alignment, size_t size)
 {
 	if (heap_countdown(size))
-		return posix_memalign_slow(to, alignment, size);
-	return real.posix_memalign(to, alignment, size);
+		return posix_memalign_slow(memptr, alignment, size);
+	return real.posix_memalign(memptr, alignment, size);
 }
 
 static HEAP_SLOW void *pages_slow(void *(*function)(size_t), bool nested, size_t size)
@@ -204,9 +204,9 @@ HEAP_HOOK void *pvalloc(size_t size)
 	return real.pvalloc(size);
 }
 
-HEAP_HOOK size_t malloc_usable_size(void *block)
+HEAP_HOOK size_t malloc_usable_size(void *ptr)
 {
-	if (HEAP_RARE(bootstrap_owns(block)))
-		return bootstrap_size(block);
-	return real.malloc_usable_size(block);
+	if (HEAP_RARE(bootstrap_owns(ptr)))
+		return bootstrap_size(ptr);
+	return real.malloc_usable_size(ptr);
 }

@@ -188,24 +188,13 @@ static bool is_hook(const void *address)
 	return memcmp(&address, &hook, sizeof(hook)) == 0;
 }
 
-/* An executable that is not position-independent and takes malloc's address has its entry of the procedure linkage table
- * in front of everything: a symbol with an address, but undefined. */
-static bool only_leads_on(const void *address)
-{
-	Dl_info info;
-	void *symbol = NULL;
-	if (!dladdr1(address, &info, &symbol, RTLD_DL_SYMENT) || !symbol)
-		return false;
-	return ((const ElfW(Sym) *)symbol)->st_shndx == SHN_UNDEF;
-}
-
 static void find_owner(const void *next)
 {
 	void *first = dlsym(RTLD_DEFAULT, "malloc"), *first_free = dlsym(RTLD_DEFAULT, "free");
 	memcpy(&real_first_malloc, &first, sizeof(first));
 	memcpy(&real_first_free, &first_free, sizeof(first_free));
 	owner = MALLOC_OURS;
-	if (first && !is_hook(first) && !only_leads_on(first))
+	if (first && !is_hook(first))
 		owner = first == next ? MALLOC_TOO_LATE : MALLOC_PROGRAMS;
 	name_allocator(module_of(first), in_front, sizeof(in_front));
 	name_allocator(module_of(next), behind_us, sizeof(behind_us));

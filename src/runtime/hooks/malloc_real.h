@@ -33,7 +33,7 @@ extern struct real_nested real_nested __attribute__((visibility("hidden")));
 
 enum malloc_owner {
 	MALLOC_OURS,     /* the program's calls reach the hooks */
-	MALLOC_PROGRAMS, /* the executable, or a library in front of us, has a malloc of its own, which may call ours */
+	MALLOC_PROGRAMS, /* the executable, or a library in front of us, has a malloc that may lead to ours or not */
 	MALLOC_TOO_LATE, /* the library was loaded when malloc had been bound already */
 };
 

@@ -163,17 +163,18 @@ static void standard_delete_sized_aligned(void *block, size_t size, size_t align
 	NEWS(X) \
 	NOTHROW_NEWS(X) \
 	ALIGNED_NEWS(X) \
-	ALIGNED_NOTHROW_NEWS(X) DELETES(X) NOTHROW_DELETES(X) NUMBER_DELETES(X) ALIGNED_NOTHROW_DELETES(X) \
-			SIZED_ALIGNED_DELETES(X)
+	ALIGNED_NOTHROW_NEWS(X) \
+	DELETES(X) NOTHROW_DELETES(X) NUMBER_DELETES(X) ALIGNED_NOTHROW_DELETES(X) SIZED_ALIGNED_DELETES(X)
 
 /* The operators behind ours, or what stands in for them. Only what was called through malloc's hooks can come before
  * real_resolve() has run: C++ code has allocated nothing then, and gets the standard operators. */
 static struct {
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): a declaration */
 #define OPERATOR_POINTER(kind, name, mangled, standard) kind##_function *name;
 	OPERATORS(OPERATOR_POINTER)
 #undef OPERATOR_POINTER
 } next = {
-#define OPERATOR_STANDARD(kind, name, mangled, standard) .name = standard,
+#define OPERATOR_STANDARD(kind, name, mangled, standard) .name = (standard),
 	OPERATORS(OPERATOR_STANDARD)
 #undef OPERATOR_STANDARD
 };

@@ -1,4 +1,5 @@
-/* syscall.c - the hook of syscall(): publishes futex waits, and is not there for anything else.
+/* syscall.c - the hook of syscall(): publishes futex waits, notes a filter of system calls, and is not there for
+ * anything else.
  *
  * A call like clone or vfork returns twice, the second time perhaps on a stack on which no frame of ours would stand. So the
  * hook is a jump to libc's function, and only a futex wait takes the way through a function with a frame.
@@ -7,6 +8,7 @@
 
 #include <assert.h>
 #include <linux/futex.h>
+#include <linux/seccomp.h>
 
 #include "runtime/hooks/wait.h"
 
@@ -14,6 +16,8 @@ long (*real_syscall)(long number, ...) __attribute__((used));
 
 /* Called by name from the assembly below, with the arguments where syscall() got them. */
 long cpprof_syscall_futex(long number, long word, long operation, long c, long d, long e, long f) __attribute__((used));
+long cpprof_syscall_seccomp(long number, long operation, long flags, long arg, long d, long e, long f)
+		__attribute__((used));
 void cpprof_syscall_find(void) __attribute__((used));
 
 static bool waits(long operation)
@@ -40,6 +44,16 @@ long cpprof_syscall_futex(long number, long word, long operation, long c, long d
 	return futex_wait(number, word, operation, c, d, e, f);
 }
 
+/* Filters are installed through here by libseccomp: the service ends before one could take a call of its thread amiss. */
+long cpprof_syscall_seccomp(long number, long operation, long flags, long arg, long d, long e, long f)
+{
+	if (!real_syscall)
+		cpprof_syscall_find();
+	if (operation == SECCOMP_SET_MODE_STRICT || operation == SECCOMP_SET_MODE_FILTER)
+		life_stop("off: the program has installed a system call filter");
+	return real_syscall(number, operation, flags, arg, d, e, f);
+}
+
 void cpprof_syscall_find(void)
 {
 	real_calls_find();
@@ -52,6 +66,8 @@ HOOK __attribute__((naked)) long syscall(long number __attribute__((unused)), ..
 	        "cpprof_syscall_entry:\n\t"
 	        "cmpq $202, %rdi\n\t" /* SYS_futex */
 	        "je cpprof_syscall_futex\n\t"
+	        "cmpq $317, %rdi\n\t" /* SYS_seccomp */
+	        "je cpprof_syscall_seccomp\n\t"
 	        "movq real_syscall(%rip), %r11\n\t"
 	        "testq %r11, %r11\n\t"
 	        "jz 1f\n\t"

@@ -6,6 +6,7 @@
 
 #include "base/buffer.h"
 #include "runtime/collect/collect.h"
+#include "runtime/collect/proc_task.h"
 #include "runtime/collect/names.h"
 #include "runtime/collect/render.h"
 #include "runtime/serve/index.h"
@@ -89,6 +90,15 @@ struct snapshot_work {
 	bool done;
 };
 
+/* work_run; work that was given up for lack of memory may have left descriptors open. */
+static bool run(void (*work)(void *arg), void *arg)
+{
+	if (work_run(work, arg))
+		return true;
+	proc_tasks_close();
+	return false;
+}
+
 static void take_snapshot(void *arg)
 {
 	struct snapshot_work *work = arg;
@@ -100,7 +110,7 @@ static void take_snapshot(void *arg)
 bool endpoint_snapshot(const struct route *route, struct snapshot *ret_snapshot)
 {
 	struct snapshot_work work = { route->profile->kind, ret_snapshot, false };
-	return work_run(take_snapshot, &work) && work.done;
+	return run(take_snapshot, &work) && work.done;
 }
 
 /* --- the others ----------------------------------------------------------------------------------------------------- */
@@ -263,7 +273,7 @@ static void make_reply(void *arg)
 static bool try_reply(const struct exchange *exchange, struct reply *ret_reply)
 {
 	struct reply_work work = { exchange, ret_reply, false };
-	return work_run(make_reply, &work) && work.done;
+	return run(make_reply, &work) && work.done;
 }
 
 /* For when there is no memory for any other answer. */
@@ -328,5 +338,5 @@ static void make_profile(void *arg)
 bool endpoint_profile(const struct profile_name *profile, int debug, struct reply *ret_reply)
 {
 	struct profile_work work = { profile, debug, ret_reply, false };
-	return work_run(make_profile, &work) && work.done;
+	return run(make_profile, &work) && work.done;
 }

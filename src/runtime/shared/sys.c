@@ -2,6 +2,7 @@
 #include "runtime/shared/sys.h"
 
 #include <errno.h>
+#include <string.h>
 
 /* Where process_vm_readv is refused (seccomp): a write into a pipe fails on an unmapped page instead of faulting. */
 static long copy_through_pipe(char *to, const char *from, size_t size)
@@ -26,8 +27,25 @@ static long copy_through_pipe(char *to, const char *from, size_t size)
 	return (long)copied;
 }
 
+/* A filter that the process was started with may kill it for a call that it does not expect of its program. */
+bool sys_may_copy_directly(void)
+{
+	static _Atomic int known; /* 1: yes, 2: no */
+	int answer = known;
+	if (!answer) {
+		char status[4096];
+		const char *line =
+				sys_read_file("/proc/self/status", status, sizeof(status)) > 0 ? strstr(status, "\nSeccomp:") : NULL;
+		answer = line && !strstr(line, "\nSeccomp:\t0") ? 2 : 1;
+		known = answer;
+	}
+	return answer == 1;
+}
+
 long sys_copy_memory(void *to, const void *from, size_t size)
 {
+	if (!sys_may_copy_directly())
+		return copy_through_pipe(to, from, size);
 	union {
 		const void *constant;
 		void *plain;

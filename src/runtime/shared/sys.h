@@ -113,6 +113,9 @@ static inline uint64_t monotonic_ns(void)
 	return clock_ns(CLOCK_MONOTONIC);
 }
 
+/* False in a process under a filter of system calls: process_vm_readv is not to be tried there. */
+bool sys_may_copy_directly(void);
+
 /* Copies memory of our own process that may be unmapped meanwhile: the number of bytes copied (it stops at the
  * first page that is not there), or -errno where the kernel refuses altogether. */
 long sys_copy_memory(void *to, const void *from, size_t size);

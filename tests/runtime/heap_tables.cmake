@@ -1,0 +1,6 @@
+cpprof_runtime_unit(stack_table rt_heap_tables rt_shared rt_model)
+cpprof_runtime_unit(live_table rt_heap_tables rt_shared rt_model)
+cpprof_runtime_unit(heap_math rt_heap_tables rt_shared rt_model)
+if(TARGET rt_test_heap_math)
+  target_link_libraries(rt_test_heap_math PRIVATE m)
+endif()
