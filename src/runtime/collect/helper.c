@@ -58,21 +58,18 @@ static long status_number(const char *status, const char *field)
 	return value;
 }
 
-/* A filter of system calls that came with the container was made for programs that start others; one that the program put
- * on itself, or its service on it, may kill it for an execve. The latter is one filter more than the parent has. */
+/* A filter of system calls that the whole container has (process 1 has as many) was made for programs that start others, and
+ * refuses what it does not know. Any other, the program's own or its service's, may kill for a call that it does not expect. */
 static bool is_filtered(void)
 {
-	char *status = work_alloc(STATUS_SIZE), *parent = work_alloc(STATUS_SIZE), path[64];
+	char *status = work_alloc(STATUS_SIZE), *first = work_alloc(STATUS_SIZE);
 	if (sys_read_file("/proc/thread-self/status", status, STATUS_SIZE) <= 0)
 		return true;
-	long mode = status_number(status, "\nSeccomp:");
+	long mode = status_number(status, "\nSeccomp:"), filters = status_number(status, "\nSeccomp_filters:");
 	if (mode <= 0)
 		return false;
-	long parent_pid = status_number(status, "\nPPid:");
-	own_snprintf(path, sizeof(path), "/proc/%ld/status", parent_pid > 0 ? parent_pid : 1);
-	long filters = status_number(status, "\nSeccomp_filters:");
-	return mode != 2 || filters < 0 || sys_read_file(path, parent, STATUS_SIZE) <= 0 ||
-	       filters != status_number(parent, "\nSeccomp_filters:");
+	return mode != 2 || filters < 0 || sys_read_file("/proc/1/status", first, STATUS_SIZE) <= 0 ||
+	       filters != status_number(first, "\nSeccomp_filters:");
 }
 
 /* Orphans come back to whoever reaps for us: that must not be ourselves, who would get a SIGCHLD. */

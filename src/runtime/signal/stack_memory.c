@@ -12,6 +12,8 @@
 /* The main thread's stack cannot have grown further than this with the usual limit; beyond it each page is asked for. */
 #define MAIN_STACK_TRUSTED ((uintptr_t)8 * 1024 * 1024)
 
+#define FIRST_FRAME ((uintptr_t)64) /* what _start pushes and pops before it calls */
+
 extern void *__libc_stack_end;
 
 void stack_memory_live(struct stack_memory *memory, uintptr_t sp)
@@ -30,12 +32,12 @@ void stack_memory_live(struct stack_memory *memory, uintptr_t sp)
 
 bool stack_memory_is_root(uintptr_t sp)
 {
-	return sp == (uintptr_t)__libc_stack_end;
+	return sp - ((uintptr_t)__libc_stack_end - FIRST_FRAME) <= 2 * FIRST_FRAME;
 }
 
 /* rt_sigprocmask reads the new set before it looks at what to do with it: EFAULT tells an unmapped page, EINVAL that the
  * read went well. Nothing is changed in either case. */
-static bool page_is_there(uintptr_t address)
+bool stack_memory_is_readable(uintptr_t address)
 {
 	return sys4(SYS_rt_sigprocmask, -1, (long)(address & ~(uintptr_t)7), 0, 8) != -14 /* EFAULT */;
 }
@@ -46,8 +48,8 @@ bool stack_memory_word_slow(struct stack_memory *memory, uintptr_t address, uint
 		memory->ended |= address >= memory->low;
 		return false;
 	}
-	if (address < PAGE || address > UINTPTR_MAX - 2 * PAGE || !page_is_there(address) ||
-	    !page_is_there(address + sizeof(*ret_word) - 1))
+	if (address < PAGE || address > UINTPTR_MAX - 2 * PAGE || !stack_memory_is_readable(address) ||
+	    !stack_memory_is_readable(address + sizeof(*ret_word) - 1))
 		return false;
 	uintptr_t page = address & ~(PAGE - 1);
 	/* Next to what is known: the known part grows. Elsewhere: another stack, and it becomes the known part. */

@@ -20,8 +20,10 @@ struct stack_memory {
 
 /* The live stack around `sp` of the calling thread. */
 void stack_memory_live(struct stack_memory *memory, uintptr_t sp);
-/* True if the main thread began with its stack pointer here: code that has no description there is the dynamic linker's first. */
+/* True if the main thread began about here: what code lies there, the dynamic linker's or _start, may have no description. */
 bool stack_memory_is_root(uintptr_t sp);
+/* True if the word at the address can be read: a system call. */
+bool stack_memory_is_readable(uintptr_t address);
 /* The slow half of stack_memory_word. */
 bool stack_memory_word_slow(struct stack_memory *memory, uintptr_t address, uintptr_t *ret_word);
 

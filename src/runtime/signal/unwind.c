@@ -226,6 +226,24 @@ static enum step_result step_row(struct walk *walk, const struct cfi_row *row)
 	return enter_caller(walk, pc, sp, row->signal_frame);
 }
 
+/* True if the bytes in front of the address are a call: what a return address follows. Code of a just-in-time compiler is in no
+ * module, and may be anywhere. */
+static bool follows_call(uintptr_t address)
+{
+	uint8_t code[8];
+	if (address < 4096 || address >> 47 || !stack_memory_is_readable(address - sizeof(code)) ||
+	    !stack_memory_is_readable(address - 1))
+		return false;
+	memcpy(code, (const void *)(address - sizeof(code)), sizeof(code));
+	if (code[3] == 0xE8)
+		return true;
+	/* call *register, *offset(register), *offset(%rip): ff /2, with and without a prefix. */
+	for (unsigned length = 2; length <= 7; length++)
+		if (code[8 - length] == 0xFF && (code[9 - length] >> 3 & 7) == 2)
+			return true;
+	return false;
+}
+
 /* No description: code of a just-in-time compiler, or assembly. If it keeps frame pointers they lead on. */
 static enum step_result step_frame_pointer(struct walk *walk)
 {
@@ -233,7 +251,7 @@ static enum step_result step_frame_pointer(struct walk *walk)
 	struct cfi_tables tables;
 	if (!KNOWS(walk, CFI_RBP) || bp % 8 || bp < walk->registers[CFI_RSP] ||
 	    !stack_memory_word(&walk->memory, bp, &caller_bp) || !stack_memory_word(&walk->memory, bp + 8, &pc) ||
-	    !module_map_find(pc - 1, &tables))
+	    (!module_map_find(pc - 1, &tables) && !follows_call(pc)))
 		return STEP_STUCK;
 	set_register(walk, CFI_RBP, caller_bp);
 	walk->known &= 1u << CFI_RSP | 1u << CFI_RBP | 1u << CFI_RA;
@@ -259,9 +277,7 @@ static __attribute__((noinline)) enum step_result step_slow(struct walk *walk, u
 	if (!find_row(address, &row)) {
 		/* A return address that is a function's first was put there by hand, as makecontext does: nobody called, this is the root. */
 		bool made_by_hand = !walk->exact && find_row(address + 1, &row) && row.function == address + 1;
-		if (made_by_hand || stack_memory_is_root(walk->registers[CFI_RSP]))
-			return STEP_ROOT;
-		return step_frame_pointer(walk);
+		return made_by_hand ? STEP_ROOT : step_frame_pointer(walk);
 	}
 	bool lacks_register = !row.cfa_expression && !KNOWS(walk, row.cfa_register);
 	if (lacks_register && row.cfa_register == CFI_RBP)
@@ -359,7 +375,7 @@ static enum unwind_end walk_twice(const struct walk *start, bool skip_own, struc
 		enum step_result result = walk_all(&walk, skip_own, &collector);
 		if (result == STEP_AGAIN_FULL && !full)
 			continue;
-		bool complete = result == STEP_ROOT;
+		bool complete = result == STEP_ROOT || stack_memory_is_root(walk.registers[CFI_RSP]);
 		if (!complete && walk.memory.ended)
 			return UNWIND_NEEDS_MORE;
 		finish(&collector, !complete);
