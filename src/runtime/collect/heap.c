@@ -29,8 +29,7 @@ static void add_comments(struct table *table)
 {
 	static const enum loss heap_losses[] = { LOSS_HEAP_BUSY,   LOSS_HEAP_FULL, LOSS_FREE_BUSY,
 		                                     LOSS_STACKS_FULL, LOSS_STACK_CUT, LOSS_UNWIND_FAILED };
-	comment(table, "mean bytes between heap samples", (uint64_t)table->period);
-	comment(table, "live heap samples", live_table_count());
+
 	for (size_t i = 0; i < sizeof(heap_losses) / sizeof(heap_losses[0]); i++) {
 		uint64_t lost = atomic_load_explicit(&losses[heap_losses[i]], memory_order_relaxed);
 		if (lost)

@@ -7,6 +7,7 @@
 
 #include <cpprof.h>
 #include "runtime/collect/collect.h"
+#include "runtime/collect/names.h"
 #include "runtime/life.h"
 #include "runtime/serve/facts.h"
 #include "runtime/shared/losses.h"
@@ -196,6 +197,8 @@ static void write_state(struct buffer *to)
 		item(to, "names inside profiles", "off: take \"names\" out of CPPROF_DISABLE and restart");
 	if (settings.helper_off)
 		item(to, "files and lines inside profiles", "off: take \"helper\" out of CPPROF_DISABLE and restart");
+	else if (names_why_no_lines())
+		item(to, "files and lines inside profiles", names_why_no_lines());
 	item(to, "profile (CPU)", absent);
 	item(to, "trace", absent);
 	item(to, "block", absent);
@@ -236,6 +239,7 @@ static void write_costs(uint64_t requests, struct buffer *to)
 	size_fact(to, "memory mapped", pages_mapped_bytes());
 	size_fact(to, "of it for stacks", stack_table_bytes());
 	size_fact(to, "of it for unwinding", unwind_bytes());
+	size_fact(to, "of it for names", names_bytes());
 	number_fact(to, "kept stacks", stack_table_count());
 	number_fact(to, "requests served", (int64_t)requests);
 	number_fact(to, "longest piece of work, microseconds", (int64_t)(work_longest_ns() / 1000));
