@@ -11,7 +11,7 @@ cpprof=$(realpath -m -- "${CPPROF:-$top/build/bin/cpprof}")
 programs=$(realpath -m -- "${EXAMPLES:-$top/build/examples}")
 source "$top/examples/play.sh"
 
-COUNT=30 # threads that leaky leaks between two looks
+COUNT=30 # threads that leaky leaks, and jobs that healthy does, between two looks
 
 PPROF_TMPDIR=$(mktemp -d)
 export PPROF_TMPDIR
@@ -40,13 +40,13 @@ stop() {
 	exec {from_server}<&-
 }
 
-# Until leaky has leaked that many threads in all.
-leaked() {
+# Until the server says that it has got so far; it pauses there until it gets SIGUSR1.
+reached() {
 	local line
 	while IFS= read -r -t 60 -u "$from_server" line; do
-		[ "$line" != "leaked $1" ] || return 0
+		[ "$line" != "$1" ] || return 0
 	done
-	die "leaky has ended"
+	die "the server has ended before it said '$1'"
 }
 
 # Saves a profile of the server; `saved` is its file.
@@ -66,13 +66,13 @@ say "A C server eats memory. It is linked with -lcpprof and calls cpprof_serve()
 start leaky 127.0.0.1:0 "$COUNT"
 
 say "Its goroutine profile tells where its threads are. Two of them are taken, some seconds apart."
-leaked "$COUNT"
+reached "leaked $COUNT"
 fetch goroutine
 first=$saved
 fetch heap
 first_heap=$saved
 kill -USR1 "$server"
-leaked $((2 * COUNT))
+reached "leaked $((2 * COUNT))"
 fetch goroutine
 second=$saved
 fetch heap
@@ -103,13 +103,19 @@ fi
 say "Found: leaky.c:$line sends to a channel that nobody reads; $blocked more threads block there for ever, and the blocks \
 of line $held_line that they keep take $held more."
 
-say "The same load without the leak: nothing grew."
-start healthy 127.0.0.1:0
-sleep 1
+say "The same load without the leak: a pool of threads, and somebody who reads the channel. Nothing grows."
+start healthy 127.0.0.1:0 "$COUNT"
+reached "done $COUNT"
 fetch goroutine
 first=$saved
-sleep 2
+fetch heap
+first_heap=$saved
+kill -USR1 "$server"
+reached "done $((2 * COUNT))"
 fetch goroutine
 second=$saved
+fetch heap
+second_heap=$saved
 report -top -base "$first" "$second"
+report -top -base "$first_heap" "$second_heap"
 stop

@@ -27,6 +27,7 @@ struct channel {
 	char *value;
 };
 
+/* The mistake: the results are sent here, and nobody receives them. (healthy.c does.) */
 static struct channel results = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
 
 static void chan_send(struct channel *channel, char *value)
@@ -42,13 +43,14 @@ static void chan_send(struct channel *channel, char *value)
 
 static void *alloc2(void *unused)
 {
+	(void)unused;
 	char *block = malloc(BLOCK_SIZE);
 	if (!block)
 		abort();
 	chan_send(&results, block);
 	block[0]++;
 	free(block);
-	return unused;
+	return NULL;
 }
 
 static void alloc1(void)
