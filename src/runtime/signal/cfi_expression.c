@@ -1,25 +1,26 @@
-/* cfi_expression.c - the operations that occur in frame descriptions: PLT stubs, signal frames, realigned stacks. */
+/* cfi_expression.c - the operations that make sense in a frame description. False for all others, for a register that is
+ * not known, for memory that is not there, and for an expression that does not end.
+ */
 #include "runtime/signal/cfi_expression.h"
 
-#include <stddef.h>
+#include "runtime/signal/cfi_reader.h"
 
 #define DEPTH 16
 #define STEPS 256
 
 struct evaluation {
-	const uint8_t *at, *end;
+	struct cfi_reader code;
+	const uint8_t *begin;
 	uintptr_t stack[DEPTH];
-	int depth;
-	bool bad;
-	const uintptr_t *registers;
-	uint32_t known;
+	uint32_t depth;
+	const struct cfi_registers *registers;
 	struct stack_memory *memory;
 };
 
 static void push(struct evaluation *evaluation, uintptr_t value)
 {
 	if (evaluation->depth == DEPTH)
-		evaluation->bad = true;
+		evaluation->code.bad = true;
 	else
 		evaluation->stack[evaluation->depth++] = value;
 }
@@ -27,185 +28,188 @@ static void push(struct evaluation *evaluation, uintptr_t value)
 static uintptr_t pop(struct evaluation *evaluation)
 {
 	if (!evaluation->depth) {
-		evaluation->bad = true;
+		evaluation->code.bad = true;
 		return 0;
 	}
 	return evaluation->stack[--evaluation->depth];
 }
 
-static uint64_t operand(struct evaluation *evaluation, size_t size)
+static void push_register(struct evaluation *evaluation, uint64_t number)
 {
-	uint64_t value = 0;
-	if ((size_t)(evaluation->end - evaluation->at) < size) {
-		evaluation->bad = true;
-		return 0;
-	}
-	memcpy(&value, evaluation->at, size);
-	evaluation->at += size;
-	return value;
-}
-
-static uint64_t leb(struct evaluation *evaluation, bool is_signed)
-{
-	uint64_t value = 0;
-	for (unsigned shift = 0; shift < 63 && !evaluation->bad;) {
-		uint64_t byte = operand(evaluation, 1);
-		value |= (byte & 0x7F) << shift;
-		shift += 7;
-		if (byte & 0x80)
-			continue;
-		if (is_signed && byte & 0x40)
-			value |= ~(uint64_t)0 << shift;
-		return value;
-	}
-	evaluation->bad = true;
-	return 0;
-}
-
-static void push_register(struct evaluation *evaluation, uint64_t number, uint64_t offset)
-{
-	if (number > 16 || !(evaluation->known >> number & 1))
-		evaluation->bad = true;
+	uintptr_t offset = (uintptr_t)cfi_sleb(&evaluation->code);
+	if (number >= CFI_REGISTERS || !(evaluation->registers->known >> number & 1))
+		evaluation->code.bad = true;
 	else
-		push(evaluation, evaluation->registers[number] + offset);
+		push(evaluation, evaluation->registers->at[number] + offset);
 }
 
-static void dereference(struct evaluation *evaluation)
+static void dereference(struct evaluation *evaluation, size_t size)
 {
-	uintptr_t word = 0;
-	if (!stack_memory_word(evaluation->memory, pop(evaluation), &word))
-		evaluation->bad = true;
-	push(evaluation, word);
+	uintptr_t word = 0, address = pop(evaluation);
+	if (!size || size > sizeof(word) || evaluation->code.bad ||
+	    !stack_memory_word(evaluation->memory, address, &word)) {
+		evaluation->code.bad = true;
+		return;
+	}
+	push(evaluation, size < sizeof(word) ? word & (((uintptr_t)1 << (size * 8)) - 1) : word);
 }
 
-/* Constants: const1u .. const8s, constu, consts. */
-static uintptr_t constant(struct evaluation *evaluation, uint8_t operation)
+/* Copies what lies `down` values below the top. */
+static void pick(struct evaluation *evaluation, uint64_t down)
+{
+	if (down >= evaluation->depth)
+		evaluation->code.bad = true;
+	else
+		push(evaluation, evaluation->stack[evaluation->depth - 1 - down]);
+}
+
+static void jump(struct evaluation *evaluation, bool taken)
+{
+	int64_t distance = (int16_t)cfi_bytes(&evaluation->code, 2);
+	if (!taken)
+		return;
+	if (distance < evaluation->begin - evaluation->code.at || distance > evaluation->code.end - evaluation->code.at)
+		evaluation->code.bad = true;
+	else
+		evaluation->code.at += distance;
+}
+
+/* const1u to const8s, constu, consts: 0x08 to 0x11. */
+static uintptr_t constant(struct cfi_reader *code, uint8_t operation)
 {
 	switch (operation) {
 	case 0x08:
-		return operand(evaluation, 1);
+		return cfi_bytes(code, 1);
 	case 0x09:
-		return (uintptr_t)(int64_t)(int8_t)operand(evaluation, 1);
+		return (uintptr_t)(int64_t)(int8_t)cfi_bytes(code, 1);
 	case 0x0A:
-		return operand(evaluation, 2);
+		return cfi_bytes(code, 2);
 	case 0x0B:
-		return (uintptr_t)(int64_t)(int16_t)operand(evaluation, 2);
+		return (uintptr_t)(int64_t)(int16_t)cfi_bytes(code, 2);
 	case 0x0C:
-		return operand(evaluation, 4);
+		return cfi_bytes(code, 4);
 	case 0x0D:
-		return (uintptr_t)(int64_t)(int32_t)operand(evaluation, 4);
+		return (uintptr_t)(int64_t)(int32_t)cfi_bytes(code, 4);
 	case 0x10:
-		return leb(evaluation, false);
+		return cfi_uleb(code);
 	case 0x11:
-		return leb(evaluation, true);
+		return (uintptr_t)cfi_sleb(code);
 	}
-	return operand(evaluation, 8); /* 0x0E, 0x0F */
+	return cfi_bytes(code, 8);
 }
 
-/* Operations of two operands, the second on top. False: not one of them. */
-static bool binary(struct evaluation *evaluation, uint8_t operation)
+static uintptr_t compare(uint8_t operation, intptr_t left, intptr_t right)
 {
-	if (operation < 0x1A || operation > 0x2E || operation == 0x1F || operation == 0x20 || operation == 0x23 ||
-	    operation == 0x28 || operation == 0x1B || operation == 0x1D)
-		return false;
-	uintptr_t right = pop(evaluation), left = pop(evaluation);
-	intptr_t signed_right = (intptr_t)right, signed_left = (intptr_t)left;
+	switch (operation) {
+	case 0x29:
+		return left == right;
+	case 0x2A:
+		return left >= right;
+	case 0x2B:
+		return left > right;
+	case 0x2C:
+		return left <= right;
+	case 0x2D:
+		return left < right;
+	}
+	return left != right;
+}
+
+static bool is_binary(uint8_t operation)
+{
+	return operation == 0x1A || operation == 0x1C || operation == 0x1E || operation == 0x21 || operation == 0x22 ||
+	       (operation >= 0x24 && operation <= 0x27) || (operation >= 0x29 && operation <= 0x2E);
+}
+
+/* Operations of two operands, the second on top. */
+static uintptr_t combine(uint8_t operation, uintptr_t left, uintptr_t right)
+{
 	switch (operation) {
 	case 0x1A:
-		push(evaluation, left & right);
-		return true;
+		return left & right;
 	case 0x1C:
-		push(evaluation, left - right);
-		return true;
+		return left - right;
 	case 0x1E:
-		push(evaluation, left * right);
-		return true;
+		return left * right;
 	case 0x21:
-		push(evaluation, left | right);
-		return true;
+		return left | right;
 	case 0x22:
-		push(evaluation, left + right);
-		return true;
+		return left + right;
 	case 0x24:
-		push(evaluation, right < 64 ? left << right : 0);
-		return true;
+		return right < 64 ? left << right : 0;
 	case 0x25:
-		push(evaluation, right < 64 ? left >> right : 0);
-		return true;
+		return right < 64 ? left >> right : 0;
 	case 0x26:
-		push(evaluation, (uintptr_t)(signed_left >> (right < 64 ? right : 63)));
-		return true;
+		return (uintptr_t)((intptr_t)left >> (right < 64 ? right : 63));
 	case 0x27:
-		push(evaluation, left ^ right);
-		return true;
-	case 0x29:
-		push(evaluation, left == right);
-		return true;
-	case 0x2A:
-		push(evaluation, signed_left >= signed_right);
-		return true;
-	case 0x2B:
-		push(evaluation, signed_left > signed_right);
-		return true;
-	case 0x2C:
-		push(evaluation, signed_left <= signed_right);
-		return true;
-	case 0x2D:
-		push(evaluation, signed_left < signed_right);
-		return true;
+		return left ^ right;
 	}
-	push(evaluation, left != right); /* 0x2E */
-	return true;
+	return compare(operation, (intptr_t)left, (intptr_t)right);
 }
 
 static void step(struct evaluation *evaluation)
 {
-	uint8_t operation = (uint8_t)operand(evaluation, 1);
-	uintptr_t value;
+	struct cfi_reader *code = &evaluation->code;
+	uint8_t operation = (uint8_t)cfi_bytes(code, 1);
 	if (operation >= 0x30 && operation <= 0x4F) { /* lit0 .. lit31 */
 		push(evaluation, operation - 0x30u);
 	} else if (operation >= 0x70 && operation <= 0x8F) { /* breg0 .. breg31 */
-		push_register(evaluation, operation - 0x70u, leb(evaluation, true));
+		push_register(evaluation, operation - 0x70u);
 	} else if (operation == 0x92) { /* bregx */
-		uint64_t number = leb(evaluation, false);
-		push_register(evaluation, number, leb(evaluation, true));
+		push_register(evaluation, cfi_uleb(code));
 	} else if (operation >= 0x08 && operation <= 0x11) {
-		push(evaluation, constant(evaluation, operation));
+		push(evaluation, constant(code, operation));
 	} else if (operation == 0x06) { /* deref */
-		dereference(evaluation);
+		dereference(evaluation, sizeof(uintptr_t));
+	} else if (operation == 0x94) { /* deref_size */
+		dereference(evaluation, cfi_bytes(code, 1));
 	} else if (operation == 0x12) { /* dup */
-		value = pop(evaluation);
-		push(evaluation, value);
-		push(evaluation, value);
+		pick(evaluation, 0);
 	} else if (operation == 0x13) { /* drop */
 		pop(evaluation);
+	} else if (operation == 0x14) { /* over */
+		pick(evaluation, 1);
+	} else if (operation == 0x15) { /* pick */
+		pick(evaluation, cfi_bytes(code, 1));
+	} else if (operation == 0x16) { /* swap */
+		uintptr_t top = pop(evaluation), second = pop(evaluation);
+		push(evaluation, top);
+		push(evaluation, second);
 	} else if (operation == 0x23) { /* plus_uconst */
-		value = pop(evaluation);
-		push(evaluation, value + leb(evaluation, false));
+		uintptr_t value = pop(evaluation);
+		push(evaluation, value + cfi_uleb(code));
 	} else if (operation == 0x1F) { /* neg */
 		push(evaluation, 0 - pop(evaluation));
 	} else if (operation == 0x20) { /* not */
 		push(evaluation, ~pop(evaluation));
-	} else if (operation != 0x96 && !binary(evaluation, operation)) { /* nop, or unknown */
-		evaluation->bad = true;
+	} else if (operation == 0x28) { /* bra */
+		jump(evaluation, pop(evaluation) != 0);
+	} else if (operation == 0x2F) { /* skip */
+		jump(evaluation, true);
+	} else if (is_binary(operation)) {
+		uintptr_t right = pop(evaluation), left = pop(evaluation);
+		push(evaluation, combine(operation, left, right));
+	} else if (operation != 0x96) { /* nop */
+		code->bad = true;
 	}
 }
 
-bool cfi_evaluate(const uint8_t *expression, uint64_t length, const uintptr_t *registers, uint32_t known,
-                  struct stack_memory *memory, bool push_cfa, uintptr_t cfa, uintptr_t *ret_value)
+bool cfi_evaluate(const uint8_t *expression, size_t length, const struct cfi_registers *registers,
+                  struct stack_memory *memory, const uintptr_t *first, uintptr_t *ret_value)
 {
-	struct evaluation evaluation;
-	evaluation.at = expression;
-	evaluation.end = expression + length;
+	struct evaluation evaluation; /* its stack is not cleared */
+	evaluation.code = (struct cfi_reader){ expression, expression + length, 0, false, false };
+	evaluation.begin = expression;
 	evaluation.depth = 0;
-	evaluation.bad = false;
 	evaluation.registers = registers;
-	evaluation.known = known;
 	evaluation.memory = memory;
-	if (push_cfa)
-		push(&evaluation, cfa);
-	for (int steps = 0; evaluation.at < evaluation.end && steps < STEPS && !evaluation.bad; steps++)
+	if (first)
+		push(&evaluation, *first);
+	for (int steps = 0; evaluation.code.at < evaluation.code.end && !evaluation.code.bad; steps++) {
+		if (steps == STEPS)
+			return false;
 		step(&evaluation);
+	}
 	*ret_value = pop(&evaluation);
-	return !evaluation.bad && evaluation.at == evaluation.end;
+	return !evaluation.code.bad;
 }

@@ -1,92 +1,110 @@
 /* repair.c - the search for a frame by the call that made it. */
 #include "runtime/signal/repair.h"
 
-#include "runtime/shared/sys.h"
-#include "runtime/signal/cfi.h"
 #include "runtime/signal/module_map.h"
+#include "runtime/signal/rule_find.h"
 
 #define SEARCH_BYTES ((uintptr_t)64 * 1024)
-#define CALL_BYTES 7u         /* the longest call that is looked at */
+#define CALL_BYTES 7u /* the longest call that is looked at */
+#define STUB_BYTES 12u
 #define TAIL_CALL_BYTES 1024u /* of a function that may end in a jump */
 
-enum call_kind { CALL_NONE, CALL_OTHER, CALL_THIS };
-
-/* True if code between the two addresses jumps to `function`: a tail call, which leaves no frame of its own. */
-static bool jumps_to(uintptr_t start, uintptr_t end, uintptr_t function)
+/* ff /2: call *reg, call *(reg), call *disp(reg), call *disp(%rip), with an index or without. */
+static bool is_indirect(const uint8_t *end)
 {
-	uint8_t code[TAIL_CALL_BYTES];
-	size_t size = end - start < sizeof(code) ? end - start : sizeof(code);
-	if (sys_copy_memory(code, (const void *)start, size) != (long)size)
-		return false;
-	for (size_t i = 0; i + 2 <= size; i++) {
-		int32_t distance;
-		if (code[i] == 0xEB && start + i + 2 + (uintptr_t)(intptr_t)(int8_t)code[i + 1] == function)
-			return true;
-		if (code[i] != 0xE9 || i + 5 > size)
+	for (unsigned length = 2; length <= CALL_BYTES; length++) {
+		const uint8_t *at = end - length;
+		unsigned mode = at[1] >> 6, base = at[1] & 7, wanted;
+		if (at[0] != 0xFF || (at[1] >> 3 & 7) != 2)
 			continue;
-		memcpy(&distance, code + i + 1, sizeof(distance));
-		if (start + i + 5 + (uintptr_t)(intptr_t)distance == function)
+		if (mode == 3)
+			wanted = 2;
+		else
+			wanted = 2 + (base == 4 ? 1u : 0u) + (mode == 1 ? 1u : mode == 2 || base == 5 ? 4u : 0u);
+		if (length == wanted)
 			return true;
 	}
 	return false;
 }
 
-/* A direct call: of this function, or of one that ends in a jump to it. Otherwise it is another's call, unless it goes into a PLT, which is
- * described as a whole and begins elsewhere. */
-static enum call_kind classify_direct(uintptr_t target, uintptr_t function)
+static int32_t displacement(const uint8_t *at)
 {
-	struct cfi_tables tables;
+	int32_t value;
+	memcpy(&value, at, sizeof(value));
+	return value;
+}
+
+/* A stub of a PLT, "endbr64; bnd jmp *slot(%rip)" with or without the first two: does its slot lead to the function? */
+static __attribute__((noinline)) bool leads_to(uintptr_t stub, uintptr_t function)
+{
+	uint8_t code[STUB_BYTES];
+	uintptr_t target;
+	if (!module_map_has(stub) || !module_map_code(stub + sizeof(code), code, sizeof(code), true))
+		return false;
+	static const uint8_t endbr64[] = { 0xF3, 0x0F, 0x1E, 0xFA };
+	unsigned at = memcmp(code, endbr64, sizeof(endbr64)) == 0 ? 4 : 0;
+	at += code[at] == 0xF2;
+	if (code[at] != 0xFF || code[at + 1] != 0x25 || at + 6 > sizeof(code))
+		return false;
+	uintptr_t slot = stub + at + 6 + (uintptr_t)(intptr_t)displacement(code + at + 2);
+	return module_map_code(slot + sizeof(target), &target, sizeof(target), true) && target == function;
+}
+
+/* Does the code jump to `function`? */
+static bool jumps_to(const uint8_t *code, size_t size, uintptr_t address, uintptr_t function)
+{
+	for (size_t i = 0; i + 2 <= size; i++) {
+		if (code[i] == 0xEB && address + i + 2 + (uintptr_t)(intptr_t)(int8_t)code[i + 1] == function)
+			return true;
+		if (code[i] == 0xE9 && i + 5 <= size &&
+		    address + i + 5 + (uintptr_t)(intptr_t)displacement(code + i + 1) == function)
+			return true;
+	}
+	return false;
+}
+
+/* A function that may end in a tail call of `function`, and so leave it its own return address. Read by copies. */
+static __attribute__((noinline)) bool tail_calls(uintptr_t caller, uintptr_t function)
+{
+	struct cfi_room room;
 	struct cfi_row row;
-	if (target == function)
-		return CALL_THIS;
-	if (!module_map_find(target, &tables) || !cfi_find(&tables, target, &row) || row.function != target)
-		return CALL_OTHER;
-	return jumps_to(target, row.function_end, function) ? CALL_THIS : CALL_NONE;
+	uint8_t code[TAIL_CALL_BYTES];
+	if (!rule_find_row(caller, true, &room, &row) || row.function != caller)
+		return false;
+	uintptr_t size = row.function_end - caller;
+	size = size < sizeof(code) ? size : sizeof(code);
+	return module_map_code(caller + size, code, (uint32_t)size, true) && jumps_to(code, size, caller, function);
 }
 
-/* What the bytes before a return address call. `code` ends there. */
-static enum call_kind classify(const uint8_t *code, uintptr_t return_address, uintptr_t function)
+enum repair_call repair_call_before(uintptr_t return_address, bool may_vanish, uintptr_t *ret_target)
 {
-	int32_t distance;
+	uint8_t code[CALL_BYTES];
+	if (!module_map_code(return_address, code, sizeof(code), may_vanish))
+		return REPAIR_NO_CALL;
 	if (code[CALL_BYTES - 5] == 0xE8) { /* call rel32 */
-		memcpy(&distance, code + CALL_BYTES - 4, sizeof(distance));
-		return classify_direct(return_address + (uintptr_t)(intptr_t)distance, function);
+		*ret_target = return_address + (uintptr_t)(intptr_t)displacement(code + CALL_BYTES - 4);
+		return REPAIR_DIRECT;
 	}
-	/* call *reg, call *disp8(reg), call *disp32(reg) or *disp(%rip): ff /2. */
-	static const uint8_t lengths[] = { 2, 3, 4, 6, 7 };
-	for (size_t i = 0; i < sizeof(lengths); i++) {
-		const uint8_t *at = code + CALL_BYTES - lengths[i];
-		if (*at == 0xFF && (at[1] >> 3 & 7) == 2)
-			return CALL_OTHER;
-	}
-	return CALL_NONE;
+	return is_indirect(code + CALL_BYTES) ? REPAIR_INDIRECT : REPAIR_NO_CALL;
 }
 
-static bool is_code(uintptr_t address)
+bool repair_find_bp(struct stack_memory *memory, uintptr_t sp, uintptr_t function, uintptr_t to_return,
+                    uintptr_t *ret_bp)
 {
-	struct cfi_tables tables;
-	return module_map_find(address, &tables);
-}
-
-bool repair_find_bp(struct stack_memory *memory, uintptr_t sp, uintptr_t function, uintptr_t *ret_bp)
-{
-	uintptr_t guess = 0, return_address, old_bp;
-	for (uintptr_t slot = sp; slot < sp + SEARCH_BYTES; slot += 8) {
-		if (!stack_memory_word(memory, slot + 8, &return_address))
+	uintptr_t guess = 0, return_address, target;
+	for (uintptr_t slot = sp; slot - sp < SEARCH_BYTES; slot += 8) {
+		if (!stack_memory_word(memory, slot, &return_address))
 			break;
-		if (return_address < 4096 || !stack_memory_word(memory, slot, &old_bp) || !is_code(return_address - 1))
+		if (return_address < 4096 || !module_map_has(return_address - 1))
 			continue;
-		uint8_t code[CALL_BYTES];
-		if (sys_copy_memory(code, (const void *)(return_address - CALL_BYTES), CALL_BYTES) != (long)CALL_BYTES)
-			continue;
-		enum call_kind kind = classify(code, return_address, function);
-		if (kind == CALL_THIS) {
-			*ret_bp = slot;
+		enum repair_call call = repair_call_before(return_address, true, &target);
+		if (call == REPAIR_DIRECT &&
+		    (target == function || leads_to(target, function) || tail_calls(target, function))) {
+			*ret_bp = slot - to_return;
 			return true;
 		}
-		/* A saved rbp of a caller points further up, or is none of a frame's at all. */
-		if (kind == CALL_OTHER && !guess && (old_bp > slot || old_bp == 0))
-			guess = slot;
+		if (call == REPAIR_INDIRECT && !guess)
+			guess = slot - to_return;
 	}
 	*ret_bp = guess;
 	return guess != 0;

@@ -1,33 +1,42 @@
 /* stack_memory.c - where the calling thread's stack is, and asking the kernel whether a page is there. */
 #include "runtime/signal/stack_memory.h"
 
+#include <errno.h>
 #include <signal.h>
+#include <stdatomic.h>
 
-#include "runtime/shared/process.h"
+#include "runtime/shared/pages.h"
 #include "runtime/shared/sys.h"
 #include "runtime/shared/threads.h"
 #include "runtime/shared/tls.h"
 
-#define PAGE ((uintptr_t)4096)
-/* The main thread's stack cannot have grown further than this with the usual limit; beyond it each page is asked for. */
-#define MAIN_STACK_TRUSTED ((uintptr_t)8 * 1024 * 1024)
+/* Nothing but the main thread's stack lies this close below its end: the kernel maps everything else at least 128 MiB
+ * lower. */
+#define MAIN_STACK_TRUSTED ((uintptr_t)8 << 20)
+/* What _start pushes and pops before it calls. */
+#define FIRST_FRAME ((uintptr_t)64)
+/* A frame larger than this is not believed when it leads out of a copy. */
+#define FRAME_MAX ((uintptr_t)64 << 20)
 
-#define FIRST_FRAME ((uintptr_t)64) /* what _start pushes and pops before it calls */
-
+/* The first words of the main thread's stack, where the program's arguments begin: set by the dynamic loader. */
 extern void *__libc_stack_end;
 
+static uintptr_t page_of(uintptr_t address)
+{
+	return address & ~(uintptr_t)(PAGE_SIZE - 1);
+}
+
+/* Code that runs has its stack from sp upwards. Below sp is what an epilogue has just popped, which its rules still name
+ * (the red zone, 128 bytes): on the page of sp that is there as well, on the one below it is asked for. */
 void stack_memory_live(struct stack_memory *memory, uintptr_t sp)
 {
-	/* From the page of sp up. */
-	*memory = (struct stack_memory){ sp & ~(PAGE - 1), sp & ~(PAGE - 1), NULL, false };
 	const struct thread_record *thread = tls.thread;
 	uintptr_t main_end = (uintptr_t)__libc_stack_end;
-	if (thread && sp >= thread->stack_low && sp < thread->stack_high && thread->stack_low)
+	*memory = (struct stack_memory){ .low = page_of(sp), .high = page_of(sp) };
+	if (thread && sp >= thread->stack_low && sp < thread->stack_high)
 		memory->high = thread->stack_high;
 	else if (sp < main_end && main_end - sp < MAIN_STACK_TRUSTED)
-		memory->high = main_end;
-	/* Else nothing is taken for granted: code may use rsp for something else. The red zone may reach into the page below, which is
-	 * asked for as well. */
+		memory->high = page_of(main_end) + PAGE_SIZE;
 }
 
 bool stack_memory_is_root(uintptr_t sp)
@@ -35,32 +44,46 @@ bool stack_memory_is_root(uintptr_t sp)
 	return sp - ((uintptr_t)__libc_stack_end - FIRST_FRAME) <= 2 * FIRST_FRAME;
 }
 
-/* rt_sigprocmask reads the new set before it looks at what to do with it: EFAULT tells an unmapped page, EINVAL that the
- * read went well. Nothing is changed in either case. */
-bool stack_memory_is_readable(uintptr_t address)
+/* rt_sigprocmask reads the new set before it looks at what to do with it: EFAULT tells a page that cannot be read,
+ * EINVAL that the read went well; nothing is changed either way. Half the price of process_vm_readv, and no sandbox
+ * forbids it. Emulators that look the other way round are told by an address that is never mapped. */
+bool stack_memory_page(uintptr_t address)
 {
-	return sys4(SYS_rt_sigprocmask, -1, (long)(address & ~(uintptr_t)7), 0, 8) != -14 /* EFAULT */;
+	enum { UNDECIDED, BY_SIGPROCMASK, BY_COPY };
+	static _Atomic int way;
+	const int nothing_to_do = -1;
+	if (address < PAGE_SIZE || address >> 47)
+		return false;
+	int decided = atomic_load_explicit(&way, memory_order_relaxed);
+	if (decided == UNDECIDED) {
+		decided = sys4(SYS_rt_sigprocmask, nothing_to_do, 8, 0, 8) == -EFAULT ? BY_SIGPROCMASK : BY_COPY;
+		atomic_store_explicit(&way, decided, memory_order_relaxed);
+	}
+	if (decided == BY_SIGPROCMASK)
+		return sys4(SYS_rt_sigprocmask, nothing_to_do, (long)(address & ~(uintptr_t)7), 0, 8) != -EFAULT;
+	unsigned char byte;
+	return sys_copy_memory(&byte, (const unsigned char *)address, 1) == 1;
 }
 
 bool stack_memory_word_slow(struct stack_memory *memory, uintptr_t address, uintptr_t *ret_word)
 {
 	if (memory->bytes) {
-		memory->ended |= address >= memory->low;
+		memory->ended |= address >= memory->low && address - memory->low < memory->high - memory->low + FRAME_MAX;
 		return false;
 	}
-	if (address < PAGE || address > UINTPTR_MAX - 2 * PAGE || !stack_memory_is_readable(address) ||
-	    !stack_memory_is_readable(address + sizeof(*ret_word) - 1))
+	uintptr_t first = page_of(address), last = page_of(address + sizeof(*ret_word) - 1);
+	if (address > UINTPTR_MAX - sizeof(*ret_word) || !stack_memory_page(first) ||
+	    (last != first && !stack_memory_page(last)))
 		return false;
-	uintptr_t page = address & ~(PAGE - 1);
 	/* Next to what is known: the known part grows. Elsewhere: another stack, and it becomes the known part. */
-	if (page == ((memory->high + PAGE - 1) & ~(PAGE - 1)) || page == memory->high) {
-		memory->high = page + PAGE;
-	} else if (page + PAGE == (memory->low & ~(PAGE - 1))) {
-		memory->low = page;
-	} else {
-		memory->low = page;
-		memory->high = page + PAGE;
+	if (first <= memory->high && last >= memory->high && first >= memory->low)
+		memory->high = last + PAGE_SIZE;
+	else if (last + PAGE_SIZE == memory->low)
+		memory->low = first;
+	else {
+		memory->low = first;
+		memory->high = last + PAGE_SIZE;
 	}
-	memcpy(ret_word, (const void *)address, sizeof(*ret_word));
+	memcpy(ret_word, (const unsigned char *)address, sizeof(*ret_word));
 	return true;
 }

@@ -1,455 +1,475 @@
-/* unwind.c - walks a stack: rules from the cache or from the tables, one frame after the other, to the root.
+/* unwind.c - walks a stack: one frame after the other, to the root.
  *
- * What is walked is a live stack of this thread (hooks, handlers) or a copy of another's (dumps). See docs/unwinding.md.
+ * What is walked is a live stack of this thread (hooks, handlers) or a copy of another's (dumps). Rules carry pc, sp and
+ * rbp. A frame that needs another register is rare: then the frames since all were known are walked once more with all
+ * of them. See docs/unwinding.md.
  */
 #include "runtime/signal/unwind.h"
 
-#include <signal.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "runtime/shared/losses.h"
-#include "runtime/signal/cfi.h"
-#include "runtime/signal/cfi_expression.h"
+#include "runtime/signal/cfi_apply.h"
 #include "runtime/signal/module_map.h"
 #include "runtime/signal/repair.h"
 #include "runtime/signal/rule_cache.h"
+#include "runtime/signal/rule_find.h"
 #include "runtime/signal/stack_memory.h"
 
-#define WALK_MAX (256u * 1024u)            /* frames that are walked at the most */
-#define LEAF_KEPT 64u                      /* of a stack that is too deep */
-#define ROOT_KEPT (FRAMES_MAX - LEAF_KEPT) /* the first of them gives way to the mark of the cut */
+#define WALK_MAX (256u * 1024u)     /* frames that are walked at the most */
+#define AGAIN_MAX 4096u             /* of them with all registers, to find one */
+#define LEAF_KEPT (FRAMES_MAX / 2)  /* of a stack that is too deep */
+#define RING_BEGIN (LEAF_KEPT + 1u) /* where its root part is kept, round and round */
+#define RING (FRAMES_MAX - RING_BEGIN)
+#define LEAF_SEARCH_BYTES 256u  /* above sp, for the return address of a leaf that is not described */
+#define LEAF_CODE_BYTES 0x4000u /* of such a leaf, at the most */
+#define STACK_SWITCHES_MAX 16u  /* without a signal in between: split stacks, code by hand */
 
-_Atomic uint64_t rule_cache[RULE_CACHE_WORDS];
-
-/* Bounds of our own code, given by the linker (see src/runtime/one_object.ld). */
+/* Bounds of our own code, given by the linker (see src/runtime/one_object.ld); where they are missing nothing is ours. */
 extern const char __start_cpprof_text[] __attribute__((weak, visibility("hidden")));
 extern const char __stop_cpprof_text[] __attribute__((weak, visibility("hidden")));
 
 struct walk {
-	uintptr_t registers[CFI_REGISTERS];
-	uint32_t known; /* by bit */
-	bool exact;     /* the pc is that of an instruction, not a return address */
-	bool dropped;   /* a short rule has lost registers that a full row would have kept */
-	bool full;      /* use no short rules: every register counts */
-	bool may_repair;
+	uintptr_t pc, sp, bp;
+	bool bp_known;
+	bool exact;      /* the pc is that of an instruction, not a return address */
+	bool skip_own;   /* nothing but frames of our own so far */
+	bool may_vanish; /* the code may be unloaded while we look: another thread's stack */
+	uint8_t switches;
+	uint32_t total; /* frames told so far */
+	struct frames *frames;
 	struct stack_memory memory;
+	/* Where all registers were known last, and how many frames have been left since. */
+	struct cfi_registers known_at;
+	bool known_exact;
+	uint32_t since;
 };
 
-enum step_result { STEP_ON, STEP_ROOT, STEP_STUCK, STEP_AGAIN_FULL };
-
-#define KNOWS(walk, number) ((walk)->known >> (number)&1)
-
-static void set_register(struct walk *walk, unsigned number, uintptr_t value)
-{
-	walk->registers[number] = value;
-	walk->known |= 1u << number;
-}
+enum step { STEP_ON, STEP_ROOT, STEP_STUCK };
 
 static uintptr_t lookup_address(const struct walk *walk)
 {
-	return walk->registers[CFI_RA] - !walk->exact;
+	return walk->pc - !walk->exact;
 }
 
-/* --- frames as they come ------------------------------------------------------------------------------------------- */
+/* --- frames as they come ------------------------------------------------------------------------------------------ */
 
-struct collector {
-	struct frames *frames;
-	uint32_t total;
-	uintptr_t ring[ROOT_KEPT];
-};
-
-static void collect(struct collector *collector, uintptr_t frame)
+/* What does not fit goes round in the second half, so that in the end its last frames are there. */
+static uint32_t frame_slot(uint32_t index)
 {
-	uint32_t at = collector->total++;
-	if (at < LEAF_KEPT)
-		collector->frames->at[at] = frame;
-	else
-		collector->ring[(at - LEAF_KEPT) % ROOT_KEPT] = frame;
+	return index < FRAMES_MAX ? index : RING_BEGIN + (index - RING_BEGIN) % RING;
 }
 
-/* Puts leaf part, cut and root part together. `failed`: the root was not reached. */
-static void finish(struct collector *collector, bool failed)
+static void put_frame(struct walk *walk, uintptr_t frame)
 {
-	struct frames *frames = collector->frames;
+	walk->frames->at[frame_slot(walk->total++)] = frame;
+}
+
+static void reverse(uintptr_t *first, uintptr_t *end)
+{
+	while (first + 1 < end) {
+		uintptr_t kept = *first;
+		*first++ = *--end;
+		*end = kept;
+	}
+}
+
+static void finish(struct walk *walk, bool failed)
+{
+	struct frames *frames = walk->frames;
 	if (failed)
-		collect(collector, PSEUDO_UNWIND_FAILED);
-	uint32_t total = collector->total, beyond = total > LEAF_KEPT ? total - LEAF_KEPT : 0;
-	uint32_t count = total - beyond;
+		put_frame(walk, PSEUDO_UNWIND_FAILED);
+	else if (!walk->total)
+		put_frame(walk, PSEUDO_UNKNOWN);
 	frames->failed = failed;
-	frames->cut = beyond > ROOT_KEPT;
-	for (uint32_t i = frames->cut ? beyond - ROOT_KEPT : 0; i < beyond; i++)
-		frames->at[count++] = collector->ring[i % ROOT_KEPT];
-	if (frames->cut) {
-		frames->at[LEAF_KEPT] = PSEUDO_TRUNCATED;
-		loss_count(LOSS_STACK_CUT);
+	frames->cut = walk->total > FRAMES_MAX;
+	frames->count = frames->cut ? FRAMES_MAX : walk->total;
+	if (!frames->cut)
+		return;
+	frames->at[LEAF_KEPT] = PSEUDO_TRUNCATED;
+	/* The oldest of the ring to its beginning. */
+	uintptr_t *ring = frames->at + RING_BEGIN, *oldest = frames->at + frame_slot(walk->total);
+	reverse(ring, oldest);
+	reverse(oldest, ring + RING);
+	reverse(ring, ring + RING);
+	loss_count(LOSS_STACK_CUT);
+}
+
+/* --- the common case ---------------------------------------------------------------------------------------------- */
+
+/* Frames whose rules are in the cache, one after the other, with everything in registers: nearly all of a warm stack.
+ * Stops in front of the first frame that needs more. */
+static enum step run_cached(struct walk *walk)
+{
+	uintptr_t sp = walk->sp, bp = walk->bp, pc = walk->pc, low = walk->memory.low, address = lookup_address(walk);
+	uintptr_t size = walk->memory.high - low, moved = walk->memory.bytes ? (uintptr_t)walk->memory.bytes - low : 0;
+	uint32_t total = walk->total;
+	bool bp_known = walk->bp_known;
+	enum step step = STEP_ON;
+	uint64_t word;
+	if (walk->skip_own || size < sizeof(uintptr_t))
+		return STEP_ON;
+	size -= sizeof(uintptr_t);
+	while (total < WALK_MAX && rule_cache_get(address, &word) && !(word & RULE_LATE)) {
+		uint32_t rule = (uint32_t)word;
+		enum rule_kind kind = rule_kind(rule);
+		if (kind == RULE_ROOT) {
+			walk->frames->at[frame_slot(total++)] = address;
+			step = STEP_ROOT;
+			break;
+		}
+		if (kind != RULE_RSP && (kind != RULE_RBP || !bp_known))
+			break;
+		uintptr_t cfa = (kind == RULE_RSP ? sp : bp) + (uintptr_t)rule_offset(rule);
+		intptr_t saved = rule_bp(rule);
+		uintptr_t at_pc = cfa - 8 - low, at_bp = cfa + (uintptr_t)saved * 8 - low;
+		/* All that is read lies in what is known to be there, and the stack goes up. */
+		if (at_pc > size || cfa <= sp || cfa % 8 || (saved < 0 && at_bp > size))
+			break;
+		memcpy(&pc, (const unsigned char *)(low + at_pc + moved), sizeof(pc));
+		if (pc < PSEUDO_LIMIT)
+			break;
+		if (saved < 0)
+			memcpy(&bp, (const unsigned char *)(low + at_bp + moved), sizeof(bp));
+		bp_known = saved < 0 || (bp_known && saved == RULE_BP_SAME);
+		walk->frames->at[frame_slot(total++)] = address;
+		sp = cfa;
+		address = pc - 1;
 	}
-	frames->count = count;
-}
-
-/* --- rules --------------------------------------------------------------------------------------------------------- */
-
-static bool short_rule_of(const struct cfi_row *row, struct short_rule *ret_rule)
-{
-	const struct cfi_rule *ra = &row->rules[CFI_RA], *bp = &row->rules[CFI_RBP];
-	if (ra->kind == CFI_UNDEFINED) {
-		*ret_rule = (struct short_rule){ SHORT_ROOT, 0, 0 };
-		return true;
-	}
-	if (row->signal_frame || row->cfa_expression || ra->kind != CFI_OFFSET || ra->offset != -8)
-		return false;
-	if ((row->cfa_register != CFI_RSP && row->cfa_register != CFI_RBP) || row->rules[CFI_RSP].kind != CFI_SAME)
-		return false;
-	if (row->cfa_offset < 0 || row->cfa_offset % 8 || row->cfa_offset / 8 > SHORT_CFA_UNITS_MAX)
-		return false;
-	uint32_t below = 0;
-	if (bp->kind == CFI_OFFSET) {
-		if (bp->offset >= 0 || bp->offset % 8 || -bp->offset / 8 > SHORT_BP_UNITS_MAX)
-			return false;
-		below = (uint32_t)-bp->offset;
-	} else if (bp->kind != CFI_SAME) {
-		return false;
-	}
-	uint8_t kind = row->cfa_register == CFI_RSP ? SHORT_RSP : SHORT_RBP;
-	*ret_rule = (struct short_rule){ kind, (uint32_t)row->cfa_offset, below };
-	return true;
-}
-
-/* The rule for an address that the cache does not have; the row too. False: no module, or no description. */
-static bool find_row(uintptr_t address, struct cfi_row *ret_row)
-{
-	struct cfi_tables tables;
-	return module_map_find(address, &tables) && cfi_find(&tables, address, ret_row);
-}
-
-static void keep_rule(uintptr_t address, const struct short_rule *rule)
-{
-	if (address >> 47 == 0 && module_map_stays(address))
-		rule_cache_put(address, rule);
-}
-
-/* --- one frame ----------------------------------------------------------------------------------------------------- */
-
-/* To the caller: its pc and sp. The stack of a caller lies above, except behind a signal frame. */
-static enum step_result enter_caller(struct walk *walk, uintptr_t pc, uintptr_t sp, bool signal_frame)
-{
-	if (!signal_frame && sp <= walk->registers[CFI_RSP])
-		return STEP_STUCK;
-	if (pc < PSEUDO_LIMIT)
-		return pc == 0 ? STEP_ROOT : STEP_STUCK;
-	set_register(walk, CFI_RSP, sp);
-	set_register(walk, CFI_RA, pc);
-	walk->exact = signal_frame;
+	if (total == walk->total)
+		return STEP_ON;
+	walk->since += total - walk->total;
+	walk->total = total;
+	if (step == STEP_ROOT)
+		return STEP_ROOT;
+	walk->pc = address + 1;
+	walk->sp = sp;
+	walk->bp = bp;
+	walk->bp_known = bp_known;
+	walk->exact = false;
 	return STEP_ON;
 }
 
-static enum step_result step_short(struct walk *walk, const struct short_rule *rule)
+/* --- one frame ---------------------------------------------------------------------------------------------------- */
+
+/* To the caller. Its stack lies above, unless the stack itself is another one: behind a signal, or now and then without. */
+static enum step enter(struct walk *walk, uintptr_t pc, uintptr_t sp, bool exact)
 {
-	if (rule->kind == SHORT_ROOT)
-		return STEP_ROOT;
-	uintptr_t cfa = walk->registers[rule->kind == SHORT_RSP ? CFI_RSP : CFI_RBP] + rule->cfa_offset, pc, bp;
-	if (!stack_memory_word(&walk->memory, cfa - 8, &pc))
+	if (sp % 8 && !exact)
 		return STEP_STUCK;
-	if (rule->bp_below) {
-		if (!stack_memory_word(&walk->memory, cfa - rule->bp_below, &bp))
+	if (sp <= walk->sp && !exact) {
+		/* Reading there has moved what is known to be mapped away from the old one. */
+		bool elsewhere = walk->sp < walk->memory.low || walk->sp >= walk->memory.high;
+		if (!elsewhere || walk->memory.bytes || walk->switches++ == STACK_SWITCHES_MAX)
 			return STEP_STUCK;
-		set_register(walk, CFI_RBP, bp);
 	}
-	/* Which of the others this frame has saved is not in a short rule. */
-	walk->known &= 1u << CFI_RSP | 1u << CFI_RBP | 1u << CFI_RA;
-	walk->dropped = true;
-	return enter_caller(walk, pc, cfa, false);
+	if (pc < PSEUDO_LIMIT && !exact)
+		return pc == 0 ? STEP_ROOT : STEP_STUCK;
+	walk->pc = pc;
+	walk->sp = sp;
+	walk->exact = exact;
+	walk->since++;
+	return STEP_ON;
 }
 
-static bool apply_rule(struct walk *walk, const struct walk *before, unsigned number, const struct cfi_rule *rule,
-                       uintptr_t cfa)
+/* From here on only these are known, and were so last. */
+static void know_only_bp(struct walk *walk, uintptr_t bp)
 {
-	uintptr_t value = 0;
-	bool found = true;
-	switch (rule->kind) {
-	case CFI_SAME:
-		return true;
-	case CFI_OFFSET:
-		found = stack_memory_word(&walk->memory, cfa + (uintptr_t)rule->offset, &value);
-		break;
-	case CFI_VAL_OFFSET:
-		value = cfa + (uintptr_t)rule->offset;
-		break;
-	case CFI_REGISTER:
-		found = rule->offset >= 0 && rule->offset < CFI_REGISTERS && KNOWS(before, rule->offset);
-		if (found)
-			value = before->registers[rule->offset];
-		break;
-	case CFI_EXPRESSION:
-	case CFI_VAL_EXPRESSION:
-		found = cfi_evaluate(rule->expression, (uint64_t)rule->offset, before->registers, before->known, &walk->memory,
-		                     true, cfa, &value);
-		if (found && rule->kind == CFI_EXPRESSION)
-			found = stack_memory_word(&walk->memory, value, &value);
-		break;
-	default: /* undefined */
-		found = false;
+	walk->bp = bp;
+	walk->bp_known = true;
+	walk->known_at.at[CFI_RA] = walk->pc;
+	walk->known_at.at[CFI_RSP] = walk->sp;
+	walk->known_at.at[CFI_RBP] = bp;
+	walk->known_at.known = 1u << CFI_RA | 1u << CFI_RSP | 1u << CFI_RBP;
+	walk->known_exact = walk->exact;
+	walk->since = 0;
+}
+
+/* rbp is wanted and nobody saved it: the stack is searched for what it must be. Only copied stacks begin without. */
+static bool repair(struct walk *walk, uintptr_t to_return)
+{
+	uintptr_t bp, function = walk->may_vanish ? rule_find_function(lookup_address(walk), true) : 0;
+	if (!function || !repair_find_bp(&walk->memory, walk->sp, function, to_return, &bp))
+		return false;
+	know_only_bp(walk, bp);
+	return true;
+}
+
+static enum step step_simple(struct walk *walk, uint32_t rule)
+{
+	enum rule_kind kind = rule_kind(rule);
+	uintptr_t offset = (uintptr_t)rule_offset(rule), cfa, pc, bp = walk->bp, bp_base;
+	bool by_bp = kind == RULE_RBP || kind == RULE_AT_RBP;
+	if (by_bp && !walk->bp_known && !repair(walk, kind == RULE_RBP ? offset - 8 : 8))
+		return STEP_STUCK;
+	cfa = (by_bp ? walk->bp : walk->sp) + offset;
+	if ((kind == RULE_AT_RBP || kind == RULE_AT_RSP) && !stack_memory_word(&walk->memory, cfa, &cfa))
+		return STEP_STUCK;
+	if (kind == RULE_AT_RSP)
+		cfa += 8;
+	if (!stack_memory_word(&walk->memory, cfa - 8, &pc))
+		return STEP_STUCK;
+	intptr_t saved = rule_bp(rule);
+	bp_base = kind == RULE_AT_RBP ? walk->bp : cfa;
+	if (saved < 0 || kind == RULE_AT_RBP) {
+		if (!stack_memory_word(&walk->memory, bp_base + (uintptr_t)saved * 8, &bp))
+			return STEP_STUCK;
+		walk->bp_known = true;
+	} else if (saved == RULE_BP_LOST) {
+		walk->bp_known = false;
 	}
-	if (found)
-		set_register(walk, number, value);
-	else
-		walk->known &= ~(1u << number);
+	enum step step = enter(walk, pc, cfa, false);
+	walk->bp = bp;
+	return step;
+}
+
+/* All registers are known again: those of a signal's context, or as a row has left them. */
+static enum step enter_known(struct walk *walk, const struct cfi_registers *registers, bool exact)
+{
+	enum step step = enter(walk, registers->at[CFI_RA], registers->at[CFI_RSP], exact);
+	walk->bp = registers->at[CFI_RBP];
+	walk->bp_known = registers->known >> CFI_RBP & 1;
+	walk->known_at = *registers;
+	walk->known_exact = exact;
+	walk->since = 0;
+	return step;
+}
+
+/* DWARF's order of registers in the kernel's. */
+static const uint8_t kernel_order[CFI_REGISTERS] = { REG_RAX, REG_RDX, REG_RCX, REG_RBX, REG_RSI, REG_RDI,
+	                                                 REG_RBP, REG_RSP, REG_R8,  REG_R9,  REG_R10, REG_R11,
+	                                                 REG_R12, REG_R13, REG_R14, REG_R15, REG_RIP };
+
+static enum step step_signal(struct walk *walk)
+{
+	struct cfi_registers registers = { .known = (1u << CFI_REGISTERS) - 1 };
+	uintptr_t general = walk->sp + offsetof(ucontext_t, uc_mcontext.gregs);
+	for (unsigned number = 0; number < CFI_REGISTERS; number++)
+		if (!stack_memory_word(&walk->memory, general + kernel_order[number] * 8u, &registers.at[number]))
+			return STEP_STUCK;
+	return enter_known(walk, &registers, true);
+}
+
+/* All registers of the current frame, by walking to it again from where they were known. */
+static bool find_registers(struct walk *walk, struct cfi_room *room, struct cfi_registers *ret_registers)
+{
+	*ret_registers = walk->known_at;
+	bool exact = walk->known_exact;
+	if (walk->since > AGAIN_MAX)
+		return false;
+	for (uint32_t i = 0; i < walk->since; i++) {
+		struct cfi_row row;
+		if (!rule_find_row(ret_registers->at[CFI_RA] - !exact, walk->may_vanish, room, &row) ||
+		    !cfi_apply(&row, ret_registers, &walk->memory))
+			return false;
+		exact = false;
+	}
+	return ret_registers->at[CFI_RA] == walk->pc && ret_registers->at[CFI_RSP] == walk->sp;
+}
+
+static enum step step_complex(struct walk *walk, struct cfi_room *room)
+{
+	struct cfi_registers registers;
+	struct cfi_row row;
+	if (!find_registers(walk, room, &registers) || !rule_find_row(lookup_address(walk), walk->may_vanish, room, &row) ||
+	    !cfi_apply(&row, &registers, &walk->memory))
+		return STEP_STUCK;
+	return enter_known(walk, &registers, row.signal_frame);
+}
+
+static __attribute__((noinline)) enum step step_complex_live(struct walk *walk)
+{
+	return step_complex(walk, NULL);
+}
+
+static __attribute__((noinline)) enum step step_complex_copied(struct walk *walk)
+{
+	struct cfi_room room;
+	return step_complex(walk, &room);
+}
+
+enum finding { FOUND_NOTHING, FOUND_LIKELY, FOUND_CERTAIN };
+
+/* Looks at the words on top of the stack for the return address of an interrupted function that has no description. A
+ * direct call of an address not far in front of the pc is as good as certain. Otherwise the word at sp, or the next, is
+ * likely: there it lies in functions without a frame, such as `_init`, and after a call into nowhere. */
+static enum finding find_return_slot(struct walk *walk, uintptr_t *ret_slot, uintptr_t *ret_pc)
+{
+	enum finding found = FOUND_NOTHING;
+	for (uintptr_t slot = walk->sp; slot - walk->sp < LEAF_SEARCH_BYTES; slot += 8) {
+		uintptr_t pc, target = 0;
+		if (!stack_memory_word(&walk->memory, slot, &pc))
+			break;
+		if (pc < PSEUDO_LIMIT || !module_map_has(pc - 1))
+			continue;
+		enum repair_call call = repair_call_before(pc, walk->may_vanish, &target);
+		bool certain = call == REPAIR_DIRECT && walk->pc - target < LEAF_CODE_BYTES;
+		if (!certain && (call == REPAIR_NO_CALL || found || slot > walk->sp + 8))
+			continue;
+		*ret_slot = slot;
+		*ret_pc = pc;
+		found = certain ? FOUND_CERTAIN : FOUND_LIKELY;
+		if (certain)
+			break;
+	}
 	return found;
 }
 
-static bool find_cfa(struct walk *walk, const struct cfi_row *row, uintptr_t *ret_cfa)
+/* No description: code of a just-in-time compiler, or assembly. If it keeps frame pointers they lead on; they are
+ * believed if an address behind a call stands there. */
+static bool find_frame_pointer(struct walk *walk, uintptr_t *ret_pc, uintptr_t *ret_bp)
 {
-	if (row->cfa_expression)
-		return cfi_evaluate(row->cfa_expression, row->cfa_expression_length, walk->registers, walk->known,
-		                    &walk->memory, false, 0, ret_cfa);
-	if (!KNOWS(walk, row->cfa_register))
-		return false;
-	*ret_cfa = walk->registers[row->cfa_register] + (uintptr_t)row->cfa_offset;
-	return true;
+	uintptr_t bp = walk->bp, target;
+	return walk->bp_known && bp % 8 == 0 && bp >= walk->sp && stack_memory_word(&walk->memory, bp, ret_bp) &&
+	       stack_memory_word(&walk->memory, bp + 8, ret_pc) && *ret_pc >= PSEUDO_LIMIT &&
+	       repair_call_before(*ret_pc, walk->may_vanish, &target) != REPAIR_NO_CALL;
 }
 
-static enum step_result step_row(struct walk *walk, const struct cfi_row *row)
+static __attribute__((noinline)) enum step step_undescribed(struct walk *walk)
 {
-	if (row->rules[CFI_RA].kind == CFI_UNDEFINED)
+	uintptr_t slot = 0, pc = 0, by_bp = 0, caller_bp = 0;
+	bool has_bp = find_frame_pointer(walk, &by_bp, &caller_bp);
+	enum finding found = walk->exact ? find_return_slot(walk, &slot, &pc) : FOUND_NOTHING;
+	/* Where nothing can be executed there is no frame: rbp is still the caller's. */
+	if (found == FOUND_LIKELY && has_bp && !stack_memory_page(walk->pc))
+		found = FOUND_CERTAIN;
+	if (found == FOUND_CERTAIN || (found && !has_bp))
+		return enter(walk, pc, slot + 8, false);
+	if (!has_bp)
+		return STEP_STUCK;
+	enum step step = enter(walk, by_bp, walk->bp + 16, false);
+	if (step == STEP_ON)
+		know_only_bp(walk, caller_bp);
+	return step;
+}
+
+/* A return address that is a function's first, with nothing described in front of it, was put there by hand, as
+ * makecontext does: nobody has called, the stack begins here. */
+static bool is_made_by_hand(const struct walk *walk)
+{
+	return !walk->exact && rule_find_function(walk->pc, walk->may_vanish) == walk->pc;
+}
+
+static enum step step_slow(struct walk *walk)
+{
+	uintptr_t address = lookup_address(walk);
+	if (walk->total >= WALK_MAX)
+		return STEP_STUCK;
+	uint32_t rule = rule_find(address, walk->may_vanish);
+	walk->skip_own = walk->skip_own && unwind_is_own(address);
+	if (!walk->skip_own)
+		put_frame(walk, address);
+	switch (rule_kind(rule)) {
+	case RULE_NONE:
+		return is_made_by_hand(walk) ? STEP_ROOT : step_undescribed(walk);
+	case RULE_ROOT:
 		return STEP_ROOT;
-	uintptr_t cfa;
-	if (!find_cfa(walk, row, &cfa))
-		return walk->dropped && !walk->full ? STEP_AGAIN_FULL : STEP_STUCK;
-	/* Those that a call does not preserve are the interrupted function's own: below a signal frame they are all known again. */
-	struct walk before = *walk;
-	set_register(walk, CFI_RSP, cfa);
-	for (unsigned number = 0; number < CFI_RA; number++)
-		apply_rule(walk, &before, number, &row->rules[number], cfa);
-	if (row->rules[CFI_RA].kind == CFI_SAME || !apply_rule(walk, &before, CFI_RA, &row->rules[CFI_RA], cfa))
-		return STEP_STUCK;
-	uintptr_t pc = walk->registers[CFI_RA], sp = walk->registers[CFI_RSP];
-	walk->registers[CFI_RSP] = before.registers[CFI_RSP];
-	return enter_caller(walk, pc, sp, row->signal_frame);
-}
-
-/* True if the bytes in front of the address are a call: what a return address follows. Code of a just-in-time compiler is in no
- * module, and may be anywhere. */
-static bool follows_call(uintptr_t address)
-{
-	uint8_t code[8];
-	if (address < 4096 || address >> 47 || !stack_memory_is_readable(address - sizeof(code)) ||
-	    !stack_memory_is_readable(address - 1))
-		return false;
-	memcpy(code, (const void *)(address - sizeof(code)), sizeof(code));
-	if (code[3] == 0xE8)
-		return true;
-	/* call *register, *offset(register), *offset(%rip): ff /2, with and without a prefix. */
-	for (unsigned length = 2; length <= 7; length++)
-		if (code[8 - length] == 0xFF && (code[9 - length] >> 3 & 7) == 2)
-			return true;
-	return false;
-}
-
-/* No description: code of a just-in-time compiler, or assembly. If it keeps frame pointers they lead on. */
-static enum step_result step_frame_pointer(struct walk *walk)
-{
-	uintptr_t bp = walk->registers[CFI_RBP], caller_bp, pc;
-	struct cfi_tables tables;
-	if (!KNOWS(walk, CFI_RBP) || bp % 8 || bp < walk->registers[CFI_RSP] ||
-	    !stack_memory_word(&walk->memory, bp, &caller_bp) || !stack_memory_word(&walk->memory, bp + 8, &pc) ||
-	    (!module_map_find(pc - 1, &tables) && !follows_call(pc)))
-		return STEP_STUCK;
-	set_register(walk, CFI_RBP, caller_bp);
-	walk->known &= 1u << CFI_RSP | 1u << CFI_RBP | 1u << CFI_RA;
-	walk->dropped = true;
-	return enter_caller(walk, pc, bp + 16, false);
-}
-
-/* rbp is wanted and nobody saved it: it is looked for on the stack. */
-static bool repair(struct walk *walk, const struct cfi_row *row)
-{
-	uintptr_t bp;
-	if (!walk->may_repair || row->cfa_register != CFI_RBP || KNOWS(walk, CFI_RBP) ||
-	    !repair_find_bp(&walk->memory, walk->registers[CFI_RSP], row->function, &bp))
-		return false;
-	set_register(walk, CFI_RBP, bp);
-	return true;
-}
-
-static __attribute__((noinline)) enum step_result step_slow(struct walk *walk, uintptr_t address)
-{
-	struct cfi_row row;
-	struct short_rule rule;
-	if (!find_row(address, &row)) {
-		/* A return address that is a function's first was put there by hand, as makecontext does: nobody called, this is the root. */
-		bool made_by_hand = !walk->exact && find_row(address + 1, &row) && row.function == address + 1;
-		return made_by_hand ? STEP_ROOT : step_frame_pointer(walk);
+	case RULE_SIGNAL:
+		return step_signal(walk);
+	case RULE_COMPLEX:
+		return walk->may_vanish ? step_complex_copied(walk) : step_complex_live(walk);
+	case RULE_RSP:
+	case RULE_RBP:
+	case RULE_AT_RBP:
+	case RULE_AT_RSP:
+		break;
 	}
-	bool lacks_register = !row.cfa_expression && !KNOWS(walk, row.cfa_register);
-	if (lacks_register && row.cfa_register == CFI_RBP)
-		lacks_register = !repair(walk, &row);
-	if (short_rule_of(&row, &rule)) {
-		keep_rule(address, &rule);
-		if (!walk->full && (rule.kind != SHORT_RBP || KNOWS(walk, CFI_RBP)))
-			return step_short(walk, &rule);
-	}
-	/* Short rules carry rbp as well as full rows do. */
-	if (lacks_register && row.cfa_register != CFI_RBP && walk->dropped && !walk->full)
-		return STEP_AGAIN_FULL;
-	return step_row(walk, &row);
+	return step_simple(walk, rule);
 }
 
-/* --- walks --------------------------------------------------------------------------------------------------------- */
+/* --- walks -------------------------------------------------------------------------------------------------------- */
 
-/* Frames whose short rules are in the cache, one after the other, with everything in registers: nearly all of a warm stack. Stops
- * in front of the first frame that needs more. */
-static enum step_result walk_cached(struct walk *walk, struct collector *collector)
+static enum unwind_end walk_all(struct walk *walk)
 {
-	uintptr_t pc = walk->registers[CFI_RA], sp = walk->registers[CFI_RSP], bp = walk->registers[CFI_RBP];
-	uintptr_t low = walk->memory.low, last = walk->memory.high - sizeof(uintptr_t);
-	uintptr_t shift = walk->memory.bytes ? (uintptr_t)walk->memory.bytes - low : 0;
-	bool bp_known = KNOWS(walk, CFI_RBP);
-	uintptr_t address = pc - !walk->exact;
-	enum step_result result = STEP_ON;
-	struct short_rule rule;
-	bool moved = false;
-	while (collector->total < WALK_MAX && rule_cache_get(address, &rule)) {
-		if (rule.kind == SHORT_ROOT) {
-			result = STEP_ROOT;
-			break;
-		}
-		uintptr_t cfa = rule.kind == SHORT_RSP ? sp : bp;
-		if (rule.kind == SHORT_RBP && !bp_known)
-			break;
-		cfa += rule.cfa_offset;
-		uintptr_t at_bp = cfa - rule.bp_below, new_pc;
-		/* All that is read lies in what is known to be there, and the stack goes up. */
-		if (cfa - 8 > last || at_bp < low || cfa <= sp)
-			break;
-		memcpy(&new_pc, (const void *)(cfa - 8 + shift), sizeof(new_pc));
-		if (new_pc < PSEUDO_LIMIT)
-			break;
-		if (rule.bp_below) {
-			memcpy(&bp, (const void *)(at_bp + shift), sizeof(bp));
-			bp_known = true;
-		}
-		sp = cfa;
-		pc = new_pc;
-		address = pc - 1;
-		moved = true;
-		collect(collector, address);
+	enum step step;
+	do {
+		step = run_cached(walk);
+		if (step == STEP_ON)
+			step = step_slow(walk);
+	} while (step == STEP_ON);
+	if (step == STEP_STUCK && stack_memory_is_root(walk->sp)) {
+		step = STEP_ROOT;
+		walk->memory.ended = false;
 	}
-	if (!moved)
-		return result;
-	walk->known = 1u << CFI_RSP | 1u << CFI_RA | (uint32_t)bp_known << CFI_RBP;
-	walk->registers[CFI_RA] = pc;
-	walk->registers[CFI_RSP] = sp;
-	walk->registers[CFI_RBP] = bp;
-	walk->exact = false;
-	walk->dropped = true;
-	return result;
-}
-
-static enum step_result walk_all(struct walk *walk, bool skip_own, struct collector *collector)
-{
-	for (;;) {
-		uintptr_t address = lookup_address(walk);
-		/* Our own frames lie at the leaf: as long as none but those was met, none is kept. */
-		if (skip_own && collector->total && unwind_is_own(collector->frames->at[0]))
-			collector->total = 0;
-		if (collector->total >= WALK_MAX)
-			return STEP_STUCK;
-		collect(collector, address);
-		enum step_result result =
-				walk->full || (skip_own && unwind_is_own(address)) ? STEP_ON : walk_cached(walk, collector);
-		if (result == STEP_ON)
-			result = step_slow(walk, lookup_address(walk));
-		if (result != STEP_ON)
-			return result;
-	}
-}
-
-/* The whole of it: with short rules, and if a frame needs a register that these do not carry, once more with full rows. */
-static enum unwind_end walk_twice(const struct walk *start, bool skip_own, struct frames *ret_frames)
-{
-	for (int full = 0; full < 2; full++) {
-		struct walk walk = *start;
-		struct collector collector;
-		collector.frames = ret_frames;
-		collector.total = 0;
-		walk.full = full;
-		enum step_result result = walk_all(&walk, skip_own, &collector);
-		if (result == STEP_AGAIN_FULL && !full)
-			continue;
-		bool complete = result == STEP_ROOT || stack_memory_is_root(walk.registers[CFI_RSP]);
-		if (!complete && walk.memory.ended)
-			return UNWIND_NEEDS_MORE;
-		finish(&collector, !complete);
-		if (!complete)
-			loss_count(LOSS_UNWIND_FAILED);
-		return complete ? UNWIND_COMPLETE : UNWIND_STUCK;
-	}
+	finish(walk, step != STEP_ROOT);
+	if (walk->memory.ended)
+		return UNWIND_NEEDS_MORE;
+	if (step == STEP_ROOT)
+		return UNWIND_COMPLETE;
+	loss_count(LOSS_UNWIND_FAILED);
 	return UNWIND_STUCK;
 }
 
-static void start_walk(struct walk *walk, const struct unwind_registers *from)
+static void begin(struct walk *walk, struct frames *frames)
 {
-	walk->known = (from->known & UNWIND_ALL_CALLEE_SAVED) | 1u << CFI_RSP | 1u << CFI_RA;
-	walk->exact = true;
-	walk->dropped = walk->full = walk->may_repair = false;
-	walk->registers[CFI_RA] = from->pc;
-	walk->registers[CFI_RSP] = from->sp;
-	walk->registers[CFI_RBP] = from->bp;
-	walk->registers[CFI_RBX] = from->bx;
-	walk->registers[CFI_R12] = from->r12;
-	walk->registers[CFI_R13] = from->r13;
-	walk->registers[CFI_R14] = from->r14;
-	walk->registers[CFI_R15] = from->r15;
+	walk->pc = walk->known_at.at[CFI_RA];
+	walk->sp = walk->known_at.at[CFI_RSP];
+	walk->bp = walk->known_at.at[CFI_RBP];
+	walk->bp_known = walk->known_at.known >> CFI_RBP & 1;
+	walk->exact = walk->known_exact = true;
+	walk->skip_own = walk->may_vanish = false;
+	walk->switches = 0;
+	walk->total = walk->since = 0;
+	walk->frames = frames;
+}
+
+static void begin_here(struct walk *walk, const struct unwind_registers *from, struct frames *frames)
+{
+	walk->known_at.known = (from->known & UNWIND_ALL_CALLEE_SAVED) | 1u << CFI_RSP | 1u << CFI_RA;
+	walk->known_at.at[CFI_RA] = from->pc;
+	walk->known_at.at[CFI_RSP] = from->sp;
+	walk->known_at.at[CFI_RBP] = from->bp;
+	walk->known_at.at[CFI_RBX] = from->bx;
+	walk->known_at.at[CFI_R12] = from->r12;
+	walk->known_at.at[CFI_R13] = from->r13;
+	walk->known_at.at[CFI_R14] = from->r14;
+	walk->known_at.at[CFI_R15] = from->r15;
+	begin(walk, frames);
 }
 
 void unwind_self(const struct unwind_registers *registers, bool skip_own, struct frames *ret_frames)
 {
 	struct walk walk;
-	start_walk(&walk, registers);
+	begin_here(&walk, registers, ret_frames);
+	walk.skip_own = skip_own;
 	stack_memory_live(&walk.memory, registers->sp);
-	(void)walk_twice(&walk, skip_own, ret_frames);
+	(void)walk_all(&walk);
 }
 
 void unwind_context(const ucontext_t *context, struct frames *ret_frames)
 {
-	/* DWARF's order of registers in the kernel's. */
-	static const uint8_t order[CFI_REGISTERS] = { REG_RAX, REG_RDX, REG_RCX, REG_RBX, REG_RSI, REG_RDI,
-		                                          REG_RBP, REG_RSP, REG_R8,  REG_R9,  REG_R10, REG_R11,
-		                                          REG_R12, REG_R13, REG_R14, REG_R15, REG_RIP };
 	struct walk walk;
-	walk.known = (1u << CFI_REGISTERS) - 1;
-	walk.exact = true;
-	walk.dropped = walk.full = walk.may_repair = false;
+	walk.known_at.known = (1u << CFI_REGISTERS) - 1;
 	for (unsigned number = 0; number < CFI_REGISTERS; number++)
-		walk.registers[number] = (uintptr_t)context->uc_mcontext.gregs[order[number]];
-	stack_memory_live(&walk.memory, walk.registers[CFI_RSP]);
-	(void)walk_twice(&walk, false, ret_frames);
+		walk.known_at.at[number] = (uintptr_t)context->uc_mcontext.gregs[kernel_order[number]];
+	begin(&walk, ret_frames);
+	stack_memory_live(&walk.memory, walk.sp);
+	(void)walk_all(&walk);
 }
 
 enum unwind_end unwind_copied(const struct unwind_registers *registers, const struct unwind_copy *copy,
                               struct frames *ret_frames)
 {
+	static const unsigned char nothing[1];
 	struct walk walk;
-	start_walk(&walk, registers);
-	walk.may_repair = true;
-	walk.memory = (struct stack_memory){ copy->low, copy->low + copy->size, copy->bytes, false };
-	return walk_twice(&walk, false, ret_frames);
+	begin_here(&walk, registers, ret_frames);
+	walk.may_vanish = true;
+	walk.memory =
+			(struct stack_memory){ copy->low, copy->low + copy->size, copy->bytes ? copy->bytes : nothing, false };
+	return walk_all(&walk);
 }
 
 void unwind_prefetch(const uintptr_t *frames, uint32_t count)
 {
-	for (uint32_t i = 0; i < count; i++) {
-		struct short_rule rule;
-		struct cfi_row row;
-		if (frames[i] < PSEUDO_LIMIT || rule_cache_get(frames[i], &rule))
-			continue;
-		if (find_row(frames[i], &row) && short_rule_of(&row, &rule))
-			keep_rule(frames[i], &rule);
-	}
+	for (uint32_t i = 0; i < count; i++)
+		if (frames[i] >= PSEUDO_LIMIT)
+			(void)rule_find(frames[i], true);
 }
 
 bool unwind_is_own(uintptr_t address)
 {
-	return address - (uintptr_t)__start_cpprof_text < (uintptr_t)(__stop_cpprof_text - __start_cpprof_text);
+	return address - (uintptr_t)__start_cpprof_text < (uintptr_t)__stop_cpprof_text - (uintptr_t)__start_cpprof_text;
 }
 
 void unwind_init(void)
@@ -459,5 +479,5 @@ void unwind_init(void)
 
 uint64_t unwind_bytes(void)
 {
-	return sizeof(rule_cache);
+	return sizeof(rule_cache) + module_map_bytes();
 }
