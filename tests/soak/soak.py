@@ -1,4 +1,5 @@
-"""What takes hours: many differential cases and long fuzzing, in pieces, continued where the last run stopped.
+"""What takes hours: many differential cases, long fuzzing, and programs that are dumped all the time, in pieces, continued where
+the last run stopped.
 
     soak.py                                all parts, until each has reached its goal
     soak.py --part fuzz --hours 2          one part, for two hours at most
@@ -35,7 +36,7 @@ class State:
     def __init__(self, directory):
         self.directory = directory
         self.path = os.path.join(directory, "soak.json")
-        self.data = {"differential": {"next": 0, "builds": {}, "different": []}, "fuzz": {}}
+        self.data = {"differential": {"next": 0, "builds": {}, "different": []}, "fuzz": {}, "dumps": {}}
         os.makedirs(os.path.join(directory, "findings"), exist_ok=True)
         if os.path.exists(self.path):
             with open(self.path, encoding="utf-8") as stored:
@@ -149,14 +150,59 @@ class Fuzz:
                 yield "    see " + path
 
 
+class Dumps:
+    """Programs that bear no disturbance, dumped 200 times a second (tests/runtime/threads_eintr.py), and storms of allocations with
+    forks and jumps (heap_storm.py): a minute at a time."""
+
+    name = "dumps"
+    SCRIPTS = (("threads_eintr", ["--seconds", str(PIECE_SECONDS)]), ("heap_storm", []), ("waits_semantics", []))
+
+    def __init__(self, state, options):
+        self.state, self.options = state, options
+        self.mine = state.data["dumps"]
+        build = options.runtime_dir
+        self.arguments = ["--library", os.path.join(build, "lib", "libcpprof.so"), "--tool", os.path.join(build, "bin", "cpprof"),
+                          "--programs", os.path.join(build, "tests", "runtime", "programs")]
+        self.why_not = None if os.path.exists(self.arguments[1]) else "no library below %s (build the preset \"dev\")" % build
+
+    def entry(self, name):
+        return self.mine.setdefault(name, {"seconds": 0, "runs": 0, "findings": []})
+
+    def done(self):
+        return all(self.entry(name)["seconds"] >= self.options.dump_minutes * 60 for name, _ in self.SCRIPTS)
+
+    def step(self):
+        name, more = min(self.SCRIPTS, key=lambda script: self.entry(script[0])["seconds"])
+        begun = time.monotonic()
+        answer = subprocess.run([sys.executable, os.path.join(TOP, "tests", "runtime", name + ".py"), *self.arguments, *more],
+                                stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False)
+        seconds = int(time.monotonic() - begun) + 1
+        entry = self.entry(name)
+        entry["seconds"] += seconds
+        entry["runs"] += 1
+        if answer.returncode:
+            entry["findings"].append(self.state.finding("%s-%d.txt" % (name, int(time.time())), answer.stdout + answer.stderr))
+        last = (answer.stdout.strip().split("\n") or [""])[-1]
+        return "%s: %d s, status %d, %s" % (name, seconds, answer.returncode, last[:120])
+
+    def report(self):
+        for name, entry in sorted(self.mine.items()):
+            yield "dumps %s: %.0f of %g minutes, %d runs, %d failed" % (name, entry["seconds"] / 60, self.options.dump_minutes, entry["runs"],
+                                                                       len(entry["findings"]))
+            for path in entry["findings"]:
+                yield "    see " + path
+
+
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--part", choices=["differential", "fuzz"], help="only this part")
+    parser.add_argument("--part", choices=["differential", "fuzz", "dumps"], help="only this part")
     parser.add_argument("--hours", type=float, help="stop after this long; the next run goes on from there")
     parser.add_argument("--cases", type=int, default=20000, help="differential cases in all")
     parser.add_argument("--seed", default="soak")
     parser.add_argument("--fuzz-minutes", type=float, default=60, help="minutes for each fuzz program in all")
     parser.add_argument("--fuzz-dir", default=os.path.join(TOP, "build", "fuzz"))
+    parser.add_argument("--dump-minutes", type=float, default=10, help="minutes for each program that is dumped")
+    parser.add_argument("--runtime-dir", default=os.path.join(TOP, "build", "dev"))
     parser.add_argument("--cpprof")
     parser.add_argument("--report", action="store_true", help="only print what is covered")
     parser.add_argument("--restart", action="store_true", help="forget what is covered (findings and corpus stay)")
@@ -180,16 +226,17 @@ def main():
     options = parse_arguments()
     state = State(os.environ.get("CPPROF_SOAK_DIR") or os.path.join(TOP, "build", "soak"))
     if options.restart:
-        state.data.update({"differential": {"next": 0, "builds": {}, "different": []}, "fuzz": {}})
+        state.data.update({"differential": {"next": 0, "builds": {}, "different": []}, "fuzz": {}, "dumps": {}})
         state.save()
-    parts = [part(state, options) for part in (Differential, Fuzz) if options.part in (None, part.name)]
+    parts = [part(state, options) for part in (Differential, Fuzz, Dumps) if options.part in (None, part.name)]
     deadline = time.monotonic() + options.hours * 3600 if options.hours else None
     try:
         if not options.report:
             work(parts, deadline, state)
     except KeyboardInterrupt:
         print("stopped; the next run goes on from here")
-    bad = state.data["differential"]["different"] + [path for entry in state.data["fuzz"].values() for path in entry["findings"]]
+    bad = state.data["differential"]["different"] + [path for kind in ("fuzz", "dumps")
+                                                for entry in state.data[kind].values() for path in entry["findings"]]
     for part in parts:
         print("\n".join(part.report()) or part.name + ": nothing yet")
         if part.why_not:
