@@ -1,0 +1,2 @@
+# What live processes serve, read by the reference too.
+cpprof_runtime_test(reference_live)
