@@ -1,8 +1,9 @@
 """What libcpprof costs the program that carries it, beside the same program without it and beside what else could be used, and
 whether that is what it should be.
 
-Rounds are interleaved and differences are medians of the rounds' differences, as in run.py. README.md beside this says how to
-read the figures. Each job prints its lines; what is missing here (a debugger, the library) is said, not failed.
+Rounds are interleaved and differences are medians of the rounds' differences, as in run.py. Each job prints its lines, with the
+goal and whether it is met; what is missing here (a debugger, a program) is said, not failed. Programs are compiled into
+build/bench, plain, without the library, which is preloaded.
 """
 
 import argparse
@@ -188,15 +189,48 @@ def job_calls(options, report):
 
 # --- the unwinder ---------------------------------------------------------------------------------------------------------
 
+def unwinder(name, *options, output=None):
+    """A program of this directory with the unwinder compiled into it."""
+    runtime = os.path.join(SOURCES, "runtime")
+    sources = sorted(glob.glob(os.path.join(runtime, "signal", "*.c")) + glob.glob(os.path.join(runtime, "shared", "*.c")))
+    sources = [path for path in sources if os.path.basename(path) not in ("dump.c", "resume.c", "process.c", "threads.c", "stack_table.c")]
+    below = [os.path.join(SOURCES, "base", part + ".c") for part in ("buffer", "arena", "str", "strtab", "status")]
+    return compiled(name, "-std=gnu11", "-D_GNU_SOURCE", "-fomit-frame-pointer", "-fno-stack-protector", "-fexceptions", "-w", "-I" + SOURCES,
+                    "-I" + os.path.join(tools.TOP, "include"), *options, "-l:libdeflate.a", output=output, sources=sources + below)
+
+
+def job_sampled(options, report):
+    """stacks of real programs, taken at any instruction"""
+    library = unwinder("unwind_sampled.c", "-shared", "-fPIC", "-fvisibility=hidden", "-ftls-model=initial-exec", output="unwind_sampled.so")
+    result, source, data = (os.path.join(tools.BUILD, name) for name in ("sampled.txt", "sampled.c", "sampled.data"))
+    with open(source, "w", encoding="utf-8") as file:
+        for i in range(600):
+            file.write("int f%d(int *a, int n) { int r = %d; for (int i = 0; i < n; i++) { r += a[i] * %d; for (int j = 0; j < i; j++) a[j] += r >> (j & 3);"
+                       " switch (r & 7) { case 1: r -= a[0]; break; case 3: r ^= n; break; default: r *= 3; } } return r; }\n" % (i, i, i + 3))
+    with open(data, "wb") as file:
+        file.write(b"".join(b"%d %d\n" % (i, i * i % 1000003) for i in range(1500000)))
+    python = "import json\nfor i in range(40): json.loads(json.dumps([{'a': j, 'b': str(j) * 3} for j in range(20000)]))"
+    for words, limit_us in ((["gzip", "-c", data], 1), (["python3", "-c", python], 1), (["clang", "-O2", "-fintegrated-cc1", "-c", "-o", os.devnull, source], 8)):
+        path = shutil.which(words[0], path="/usr/bin:/bin")
+        if not path:
+            report.line(words[0], "not here")
+            continue
+        open(result, "w", encoding="utf-8").close()
+        subprocess.run([path, *words[1:]], env={"PATH": "/usr/bin:/bin", "LD_PRELOAD": library, "UNWIND_SAMPLED": result}, stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL, check=False)
+        with open(result, encoding="utf-8") as file:
+            lines = file.read().split("\n")
+        if not lines[0]:
+            raise tools.Failure("%s was not sampled" % words[0])
+        _, samples, complete, frames, median, late = lines[0].split()
+        report.line(words[0], "median %.1f us, 99th percentile %.0f us; %s samples of %s frames" % (int(median) / 1e3, int(late) / 1e3, samples, frames),
+                    "<= %d us" % limit_us, int(median) <= limit_us * 1000)
+        report.line("", "complete stacks %s %%" % complete, ">= 99.9 %", float(complete) >= 99.9)
+
+
 def job_unwind(options, report):
     """a stack of 30 frames, without frame pointers"""
-    runtime = os.path.join(SOURCES, "runtime")
-    names = ["signal/%s.c" % name for name in ("unwind", "cfi", "cfi_expression", "module_map", "repair", "stack_memory")]
-    sources = [os.path.join(runtime, name) for name in names] + sorted(glob.glob(os.path.join(runtime, "shared", "*.c")))
-    sources = [path for path in sources if not path.endswith(("/process.c", "/threads.c"))]
-    below = [os.path.join(SOURCES, "base", name + ".c") for name in ("buffer", "arena", "str", "strtab", "status")]
-    program = compiled("unwind.c", "-std=gnu11", "-D_GNU_SOURCE", "-fomit-frame-pointer", "-fno-stack-protector", "-fexceptions", "-w", "-I" + SOURCES,
-                       "-I" + os.path.join(tools.TOP, "include"), "-ldeflate", sources=sources + below)
+    program = unwinder("unwind.c")
     times = collections.defaultdict(list)
     for _ in range(options.rounds):
         for line in output_of([program, "30"], preloaded(None)).splitlines():
@@ -275,7 +309,8 @@ def dump_by_debuggers(report, pid, count):
             report.line(name, "more than %d s" % PATIENCE)
             continue
         seconds, found = time.monotonic() - start, done.stdout.count("blocked_thread")
-        report.line(name, "%.0f ms" % (seconds * 1e3) if found >= count * 0.9 else "skipped: it may not attach here (status %d)" % done.returncode)
+        report.line(name, "%.0f ms, complete stacks %d, %.2f %%" % (seconds * 1e3, found, 100 * found / count) if found
+                    else "skipped: it may not attach here (status %d)" % done.returncode)
 
 
 def dump(options, report, count, limit_ms, program, beside=True):
@@ -333,7 +368,7 @@ def job_gaps(options, report):
     report.line("difference of the percentiles", "%+.3f ms" % (dumped - idle), "<= +1 ms", dumped - idle <= 1)
 
 
-JOBS = {"exec": job_exec, "malloc": job_malloc, "calls": job_calls, "unwind": job_unwind, "tables": job_tables, "dump 1,000": job_dump_1000,
+JOBS = {"exec": job_exec, "malloc": job_malloc, "calls": job_calls, "unwind": job_unwind, "sampled": job_sampled, "tables": job_tables, "dump 1,000": job_dump_1000,
         "dump 1,000, frame pointers": job_dump_frame_pointers, "dump 10,000": job_dump_10000, "gaps": job_gaps}
 LONG = ("dump 10,000",)
 

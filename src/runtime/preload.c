@@ -3,6 +3,8 @@
  * Other constructors, and the dynamic linker, may have allocated, locked and started threads before; each hook is ready by
  * itself when it is first called.
  */
+#include <dlfcn.h>
+
 #include "runtime/hooks/ids.h"
 #include "runtime/hooks/malloc.h"
 #include "runtime/hooks/threads.h"
@@ -24,4 +26,7 @@ static __attribute__((constructor)) void begin(void)
 	heap_init();
 	threads_init();
 	life_begin();
+	/* A name that we looked for and did not find has left a message for the host's next dlerror(). It is taken away here and not
+	 * in the hooks: dlerror() translates, and the first malloc of a program may come from inside setlocale(). */
+	dlerror();
 }

@@ -107,6 +107,8 @@ const char *heap_why_off(void)
 		return "off: the program has a malloc of its own";
 	case HEAP_OFF_LATE:
 		return "off: the library was loaded after malloc had been bound; link or preload it";
+	case HEAP_OFF_FILTER:
+		return "off: the program has installed a system call filter";
 	case HEAP_UNDECIDED:
 		break;
 	}

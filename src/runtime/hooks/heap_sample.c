@@ -115,6 +115,11 @@ void heap_init(void)
 		atomic_store_explicit(&state, HEAP_OFF_SETTING, memory_order_release);
 }
 
+void heap_stop(void)
+{
+	atomic_store_explicit(&state, HEAP_OFF_FILTER, memory_order_release);
+}
+
 void heap_forked(void)
 {
 	stack_table_forked();
@@ -159,7 +164,7 @@ bool heap_due(size_t size)
 
 HEAP_SLOW void heap_record(const void *block, size_t size)
 {
-	if (!block)
+	if (!block || heap_state() != HEAP_ON)
 		return;
 	struct section section;
 	struct unwind_registers registers;
@@ -184,7 +189,7 @@ HEAP_SLOW void heap_record(const void *block, size_t size)
 
 HEAP_SLOW bool heap_forget(const void *block, struct live_sample *ret_sample)
 {
-	if (!live_table_may_have(block))
+	if (heap_state() == HEAP_OFF_FILTER || !live_table_may_have(block))
 		return false;
 	if (tls.guard) {
 		live_table_remove_later(block);

@@ -8,6 +8,8 @@
 /* Finds the real functions and decides whether heap profiling is on. From the constructor; the first hook called does it by
  * itself. Idempotent, any thread. */
 void heap_init(void);
+/* No more system calls from the hooks: the program is about to install a filter that may kill it for one of ours. For good. */
+void heap_stop(void);
 /* In a fork child, before anything else, by the thread that is left. Also makes stack_table.h's tables usable. */
 void heap_forked(void);
 
@@ -17,6 +19,7 @@ enum heap_state {
 	HEAP_OFF_SETTING, /* CPPROF_DISABLE or CPPROF_HEAP_RATE=0 */
 	HEAP_OFF_OWN,     /* the program's malloc is not ours to see */
 	HEAP_OFF_LATE,    /* malloc was bound before the library came */
+	HEAP_OFF_FILTER,  /* heap_stop() */
 };
 enum heap_state heap_state(void);
 

@@ -286,8 +286,6 @@ static void find_all(void)
 	find_owner(next);
 	find_nested(&found, next);
 	operator_new_resolve(next);
-	/* A name that was not found left a message for the host's next dlerror(). */
-	dlerror();
 	real = found;
 }
 

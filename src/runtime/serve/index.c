@@ -249,7 +249,7 @@ static void write_costs(uint64_t requests, struct buffer *to)
 void index_render(uint64_t requests, struct buffer *to)
 {
 	buffer_append_text(to, "<html>\n<head>\n<title>/debug/pprof/</title>\n<style>\n"
-	                       ".profile-name { display: inline-block; width: 6rem; }\n"
+	                       ".profile-name { display: inline-block; width: 8rem; }\n"
 	                       "td { padding-right: 1rem; vertical-align: top; }\n"
 	                       "</style>\n</head>\n<body>\n");
 	write_profiles(to);
