@@ -1,17 +1,14 @@
 /* harm HOW: programs that take offence.
  *
- *   locale      uses libc's locale code after harm_early has
  *   filter      installs a filter of system calls that kills for what this program does not do, by prctl; then allocates and frees,
  *               starts a thread, waits
  *   syscall     the same, installed by syscall(SYS_seccomp)
  *   strict      SECCOMP_MODE_STRICT, then allocates small blocks
  * Prints "fine" in the end.
  */
-#include <libintl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
-#include <locale.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,10 +58,7 @@ int main(int argc, char **argv)
 	const char *how = argc > 1 ? argv[1] : "";
 	allocate();
 	poll(NULL, 0, 1);
-	if (strcmp(how, "locale") == 0) {
-		textdomain("harm");
-		setlocale(LC_ALL, "C.UTF-8");
-	} else if (strcmp(how, "strict") == 0) {
+	if (strcmp(how, "strict") == 0) {
 		static char line[] = "fine\n";
 		prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT, 0, 0, 0);
 		for (int i = 0; i < 1000; i++)

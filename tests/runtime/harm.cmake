@@ -1,4 +1,2 @@
 cpprof_runtime_program(harm)
-add_library(program_harm_early SHARED harm_early.c)
-set_target_properties(program_harm_early PROPERTIES OUTPUT_NAME harm_early LIBRARY_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/programs)
 cpprof_runtime_test(harm)

@@ -21,15 +21,8 @@ def unharmed(bed, how, **environment):
     require((done.returncode, done.stdout) == (0, "fine\n"), "%s: status %d, %r %r" % (how, done.returncode, done.stdout, done.stderr))
 
 
-def early(bed):
-    "the first malloc comes from inside libc's locale code"
-    library = os.path.join(os.path.dirname(bed.program), "libharm_early.so")
-    for order in (bed.library + ":" + library, library + ":" + bed.library):
-        unharmed(bed, "locale", LD_PRELOAD=order, LANG="C.UTF-8")
-
-
 def everyday(bed):
-    "ps, free, curl and their like end"
+    "ps, free, curl and their like, whose first malloc comes from inside libc's locale code, end"
     ran = 0
     for words in (["ps"], ["free"], ["uptime"], ["curl", "-s", "file:///etc/hostname"], ["gpg", "--version"], ["systemctl", "--version"]):
         try:
@@ -53,4 +46,4 @@ def filtered(bed):
 
 
 if __name__ == "__main__":
-    sys.exit(run_cases([early, everyday, filtered]))
+    sys.exit(run_cases([everyday, filtered]))
