@@ -62,6 +62,7 @@ static struct {
 	_Atomic int state;
 	_Atomic uint32_t started; /* futex: 1 once the new thread has let go of the host's descriptors and listens */
 	_Atomic uint32_t files_seen;
+	_Atomic uint64_t files; /* descriptors that were plain files, modulo 64 */
 	const char *_Atomic off_reason;
 	_Atomic bool filtered; /* a system call filter: children have it, too */
 	bool begun;            /* the constructor has run */
@@ -285,10 +286,16 @@ void life_waits_slow(int fd)
 {
 	process_check();
 	if (fd >= 0) {
-		/* A program that only reads files is looked at less and less. */
+		/* A descriptor that was a file is looked at less and less; another is looked at. */
+		uint64_t bit = (uint64_t)1 << (fd % 64);
 		uint32_t seen = atomic_fetch_add_explicit(&life.files_seen, 1, memory_order_relaxed);
-		if ((seen >= FILES_LOOKED_AT && seen % 64 != 0) || is_regular_file(fd))
+		bool was_file = atomic_load_explicit(&life.files, memory_order_relaxed) & bit;
+		if (was_file && seen >= FILES_LOOKED_AT && seen % 64 != 0)
 			return;
+		if (is_regular_file(fd)) {
+			atomic_fetch_or_explicit(&life.files, bit, memory_order_relaxed);
+			return;
+		}
 	}
 	start();
 }
@@ -323,7 +330,8 @@ void life_begin(void)
 	}
 	speak_begin();
 	life.begun = true;
-	if (lineage_is_run_target())
+	/* Threads that constructors in front of ours have made could not start it. */
+	if (lineage_is_run_target() || threads_created() > 0)
 		start();
 }
 

@@ -13,7 +13,7 @@
 	X(HEAP_BUSY, "heap samples dropped because a lock was busy") \
 	X(HEAP_FULL, "heap samples dropped because the table of live samples was full") \
 	X(FREE_BUSY, "frees of sampled blocks noticed late because a lock was busy") \
-	X(STACKS_FULL, "samples booked to [overflow] because the table of stacks was full") \
+	X(STACKS_FULL, "samples booked to [overflow] because the table of stacks was full or busy") \
 	X(STACK_CUT, "stacks cut in the middle because they were too deep") \
 	X(UNWIND_FAILED, "stacks that could not be unwound to their root") \
 	X(THREADS_FULL, "threads not recorded because the table was full") \
