@@ -28,9 +28,11 @@
 /* So many ports from the default one on are tried, then any. */
 #define PORTS_TRIED 100
 
+#define RATE_NOT_GIVEN INT64_MIN
+
 struct run_options {
 	const char *address; /* NULL: the first free port from the default one on */
-	int64_t rate;        /* < 0: the library's own */
+	int64_t rate;        /* RATE_NOT_GIVEN: the library's own */
 	bool no_follow;
 };
 
@@ -193,7 +195,7 @@ static void set_environment(const struct run_options *options, const char *libra
 	free(preload);
 	setenv("CPPROF_ADDR", address, 1);
 	set_number("CPPROF_RUN_PID", getpid());
-	if (options->rate >= 0)
+	if (options->rate != RATE_NOT_GIVEN)
 		set_number("CPPROF_HEAP_RATE", options->rate);
 	if (options->no_follow)
 		setenv("CPPROF_FOLLOW", "0", 1);
@@ -277,7 +279,7 @@ static int prepare(const struct run_options *options, const char *program, char 
 
 int run_program(int argc, char **argv)
 {
-	struct run_options options = { .rate = -1 };
+	struct run_options options = { .rate = RATE_NOT_GIVEN };
 	struct flag_set set;
 	struct error err;
 	int first = 0;
@@ -290,6 +292,8 @@ int run_program(int argc, char **argv)
 	flag_set_release(&set);
 	if (status == STATUS_NOT_FOUND)
 		return print_help();
+	if (status == STATUS_OK && options.rate < 0 && options.rate != RATE_NOT_GIVEN)
+		status = error_set(&err, STATUS_INVALID, "-rate %lld: a number of bytes is wanted", (long long)options.rate);
 	if (status == STATUS_OK && first == argc)
 		status = error_set(&err, STATUS_INVALID, "which program? cpprof run [options] -- PROGRAM [arguments]");
 	if (status != STATUS_OK)

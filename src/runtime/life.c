@@ -329,6 +329,11 @@ void life_begin(void)
 		return;
 	}
 	speak_begin();
+	if (settings.bad_rate)
+		speak_bad_setting("CPPROF_HEAP_RATE", settings.bad_rate, "a number of bytes is wanted; 524288 is used");
+	if (settings.bad_disable)
+		speak_bad_setting("CPPROF_DISABLE", settings.bad_disable,
+		                  "known are all, heap, threads, signals, names, helper");
 	life.begun = true;
 	/* Threads that constructors in front of ours have made could not start it. */
 	if (lineage_is_run_target() || threads_created() > 0)

@@ -64,6 +64,13 @@ void speak_bad_address(const char *text)
 	say(line, fit(length, sizeof(line)));
 }
 
+void speak_bad_setting(const char *name, const char *text, const char *instead)
+{
+	char line[512];
+	int length = own_snprintf(line, sizeof(line), "cpprof: %s has %.100s: %s\n", name, text, instead);
+	say(line, fit(length, sizeof(line)));
+}
+
 static const char *reason(int error)
 {
 	switch (error) {

@@ -8,6 +8,8 @@
 void speak_begin(void);
 /* CPPROF_ADDR is no address. */
 void speak_bad_address(const char *text);
+/* A variable that means nothing, as it stands. */
+void speak_bad_setting(const char *name, const char *text, const char *instead);
 /* Nothing can be bound there, for good. */
 void speak_unbound(const char *text, int error);
 /* An address that is no loopback's is served. */

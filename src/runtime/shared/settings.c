@@ -34,8 +34,10 @@ static void read_rate(const char *text)
 	const char *digit = text;
 	for (; *digit >= '0' && *digit <= '9' && rate < (uint64_t)1 << 40; digit++)
 		rate = rate * 10 + (uint64_t)(*digit - '0');
-	if (digit == text || *digit)
-		return; /* not a number: the default stays */
+	if (digit == text || *digit) {
+		settings.bad_rate = text; /* the default stays */
+		return;
+	}
 	settings.heap_rate = rate;
 	settings.heap_off |= rate == 0;
 }
@@ -47,8 +49,14 @@ static bool word_is(const char *word, size_t length, const char *name)
 
 static void read_disabled(const char *list)
 {
+	static const char *const words[] = { "all", "heap", "threads", "signals", "names", "helper" };
 	while (*list) {
 		size_t length = strcspn(list, ",");
+		bool known = false;
+		for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+			known |= word_is(list, length, words[i]);
+		if (!known && length && !settings.bad_disable)
+			settings.bad_disable = list;
 		settings.disabled |= word_is(list, length, "all");
 		settings.heap_off |= word_is(list, length, "heap");
 		settings.threads_off |= word_is(list, length, "threads");

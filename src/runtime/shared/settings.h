@@ -19,8 +19,10 @@ struct settings {
 	bool heap_off, threads_off, signals_off, names_off, helper_off;
 	bool follow;
 	uint64_t heap_rate;
-	char address[256]; /* "" = none */
-	char helper[256];  /* "" = look beside the library */
+	char address[256];       /* "" = none */
+	const char *bad_rate;    /* CPPROF_HEAP_RATE when it is no number, as it stands in the environment; else NULL */
+	const char *bad_disable; /* the same of CPPROF_DISABLE, from the unknown word on */
+	char helper[256];        /* "" = look beside the library */
 };
 
 extern struct settings settings;
