@@ -16,7 +16,7 @@ import subprocess
 import sys
 
 # Of libc, in a handler: pure functions, the clock in the vDSO, the lock-free module lookup; errno is a thread-local word.
-HANDLER_MAY_CALL = set("memcpy memchr memset memmove memcmp strlen clock_gettime _dl_find_object __errno_location getauxval "
+HANDLER_MAY_CALL = set("memcpy memchr strrchr memset memmove memcmp strlen clock_gettime _dl_find_object __errno_location getauxval "
                        "_GLOBAL_OFFSET_TABLE_ __libc_stack_end _r_debug".split())
 
 
