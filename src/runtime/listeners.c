@@ -65,6 +65,8 @@ static void open_local(struct server *server)
 			atomic_store_explicit(&listeners.local_open, true, memory_order_release);
 			return;
 		}
+		if (fd >= 0)
+			sys_close(fd);
 		if (fd != -EADDRINUSE)
 			return;
 	}

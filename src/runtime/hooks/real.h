@@ -50,7 +50,7 @@ _Noreturn void __longjmp_chk(struct __jmp_buf_tag *to, int value);
 	X(accept) X(accept4) X(connect) X(read) X(readv) X(recv) X(recvfrom) X(recvmsg) X(recvmmsg) \
 	X(write) X(writev) X(send) X(sendto) X(sendmsg) X(sendmmsg) \
 	X(nanosleep) X(clock_nanosleep) X(usleep) X(sleep) X(pause) \
-	X(sigwait) X(sigwaitinfo) X(sigtimedwait) X(sigsuspend) \
+	X(sigaction) X(sigwait) X(sigwaitinfo) X(sigtimedwait) X(sigsuspend) \
 	X(wait) X(waitpid) X(wait3) X(wait4) X(waitid) \
 	X(flock) X(fsync) X(fdatasync) X(msgrcv) X(msgsnd) X(semop) X(semtimedop) \
 	X(longjmp) X(_longjmp) X(siglongjmp) X(__longjmp_chk)

@@ -131,6 +131,8 @@ static __attribute__((noinline)) uint32_t creation_stack(const struct unwind_reg
 	return stack;
 }
 
+#define STATIC_TLS_MAX ((size_t)64 * 1024) /* thread-local storage of all libraries, which glibc does not tell */
+
 /* How much stack a thread of these attributes is sure to have below its descriptor. */
 static size_t stack_size(const pthread_attr_t *attributes)
 {
@@ -146,7 +148,7 @@ static size_t stack_size(const pthread_attr_t *attributes)
 	if (attributes == &standard)
 		pthread_attr_destroy(&standard);
 	/* The descriptor and the static thread-local storage lie in it too; two pages for what is rounded. */
-	size_t above = guard + 8192;
+	size_t above = 2 * guard + 8192 + STATIC_TLS_MAX;
 	return size > above ? size - above : 0;
 }
 

@@ -167,4 +167,6 @@ uint64_t stack_table_bytes(void)
 void stack_table_forked(void)
 {
 	lock_reset(&stacks.lock);
+	/* The fork may have come between the two words that say where there is room. What is left of this chunk is given up. */
+	stacks.room_left = 0;
 }

@@ -248,17 +248,12 @@ bool module_map_has(uintptr_t address)
 	return address >> 47 == 0 && (find_staying(address) || find_object(address, &found));
 }
 
-bool module_map_code(uintptr_t end, void *to, uint32_t size, bool may_vanish)
+bool module_map_code(uintptr_t end, void *to, uint32_t size)
 {
 	uintptr_t from = end - size;
 	if (end < 2 * size || end >> 47)
 		return false;
-	if (may_vanish)
-		return sys_copy_memory(to, (const unsigned char *)from, size) == (long)size;
-	if (!stack_memory_page(from) || !stack_memory_page(end - 1))
-		return false;
-	memcpy(to, (const unsigned char *)from, size);
-	return true;
+	return sys_copy_memory(to, (const unsigned char *)from, size) == (long)size;
 }
 
 uint64_t module_map_bytes(void)

@@ -41,8 +41,8 @@ bool module_map_late_tables(const struct late_module *module, struct cfi_tables 
 
 /* True: `address` lies within some module, of either kind. */
 bool module_map_has(uintptr_t address);
-/* Copies code that ends at `end`; false: it is not there. `may_vanish` as above. */
-bool module_map_code(uintptr_t end, void *to, uint32_t size, bool may_vanish);
+/* Copies code that ends at `end`; false: it is not there. */
+bool module_map_code(uintptr_t end, void *to, uint32_t size);
 
 /* Of the tables kept here, in address space. */
 uint64_t module_map_bytes(void);

@@ -39,7 +39,7 @@ static __attribute__((noinline)) bool leads_to(uintptr_t stub, uintptr_t functio
 {
 	uint8_t code[STUB_BYTES];
 	uintptr_t target;
-	if (!module_map_has(stub) || !module_map_code(stub + sizeof(code), code, sizeof(code), true))
+	if (!module_map_has(stub) || !module_map_code(stub + sizeof(code), code, sizeof(code)))
 		return false;
 	static const uint8_t endbr64[] = { 0xF3, 0x0F, 0x1E, 0xFA };
 	unsigned at = memcmp(code, endbr64, sizeof(endbr64)) == 0 ? 4 : 0;
@@ -47,7 +47,7 @@ static __attribute__((noinline)) bool leads_to(uintptr_t stub, uintptr_t functio
 	if (code[at] != 0xFF || code[at + 1] != 0x25 || at + 6 > sizeof(code))
 		return false;
 	uintptr_t slot = stub + at + 6 + (uintptr_t)(intptr_t)displacement(code + at + 2);
-	return module_map_code(slot + sizeof(target), &target, sizeof(target), true) && target == function;
+	return module_map_code(slot + sizeof(target), &target, sizeof(target)) && target == function;
 }
 
 /* Does the code jump to `function`? */
@@ -73,13 +73,13 @@ static __attribute__((noinline)) bool tail_calls(uintptr_t caller, uintptr_t fun
 		return false;
 	uintptr_t size = row.function_end - caller;
 	size = size < sizeof(code) ? size : sizeof(code);
-	return module_map_code(caller + size, code, (uint32_t)size, true) && jumps_to(code, size, caller, function);
+	return module_map_code(caller + size, code, (uint32_t)size) && jumps_to(code, size, caller, function);
 }
 
-enum repair_call repair_call_before(uintptr_t return_address, bool may_vanish, uintptr_t *ret_target)
+enum repair_call repair_call_before(uintptr_t return_address, uintptr_t *ret_target)
 {
 	uint8_t code[CALL_BYTES];
-	if (!module_map_code(return_address, code, sizeof(code), may_vanish))
+	if (!module_map_code(return_address, code, sizeof(code)))
 		return REPAIR_NO_CALL;
 	if (code[CALL_BYTES - 5] == 0xE8) { /* call rel32 */
 		*ret_target = return_address + (uintptr_t)(intptr_t)displacement(code + CALL_BYTES - 4);
@@ -97,7 +97,7 @@ bool repair_find_bp(struct stack_memory *memory, uintptr_t sp, uintptr_t functio
 			break;
 		if (return_address < 4096 || !module_map_has(return_address - 1))
 			continue;
-		enum repair_call call = repair_call_before(return_address, true, &target);
+		enum repair_call call = repair_call_before(return_address, &target);
 		if (call == REPAIR_DIRECT &&
 		    (target == function || leads_to(target, function) || tail_calls(target, function))) {
 			*ret_bp = slot - to_return;

@@ -14,8 +14,8 @@ enum repair_call {
 	REPAIR_DIRECT,
 	REPAIR_INDIRECT, /* through a register or a pointer: of whom is not to be seen */
 };
-/* What kind of call stands in front of `return_address`, and with REPAIR_DIRECT of whom. `may_vanish`: see module_map.h. */
-enum repair_call repair_call_before(uintptr_t return_address, bool may_vanish, uintptr_t *ret_target);
+/* What kind of call stands in front of `return_address`, and with REPAIR_DIRECT of whom. */
+enum repair_call repair_call_before(uintptr_t return_address, uintptr_t *ret_target);
 
 /* The value of rbp in the function that begins at `function` and whose frame contains `sp`, where its return address
  * lies at rbp + to_return. The nearest slot above sp whose return address stands behind a call of the function; failing

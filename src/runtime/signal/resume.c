@@ -26,6 +26,7 @@
 
 #define CODE_BYTES 40u /* how far before the instruction the constant is looked for */
 #define INSTRUCTION_BYTES 2u
+#define SYSTEM_CALLS_MAX 1024u
 
 #ifndef SYS_epoll_pwait2
 #define SYS_epoll_pwait2 441
@@ -65,8 +66,9 @@ long resume_number(const unsigned char *code, size_t size)
 		if (code[at] != 0xb8 || at + 1 + sizeof(number) > end)
 			continue;
 		memcpy(&number, code + at + 1, sizeof(number));
-		if (is_resumable(number))
-			return number;
+		/* The nearest that can be a number decides: behind one that is not for us there may be another, of another call. */
+		if (number < SYSTEM_CALLS_MAX)
+			return is_resumable(number) ? (long)number : -1;
 	}
 	return -1;
 }

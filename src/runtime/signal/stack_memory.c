@@ -72,18 +72,15 @@ bool stack_memory_word_slow(struct stack_memory *memory, uintptr_t address, uint
 		return false;
 	}
 	uintptr_t first = page_of(address), last = page_of(address + sizeof(*ret_word) - 1);
-	if (address > UINTPTR_MAX - sizeof(*ret_word) || !stack_memory_page(first) ||
-	    (last != first && !stack_memory_page(last)))
+	if (address > UINTPTR_MAX - sizeof(*ret_word))
 		return false;
-	/* Next to what is known: the known part grows. Elsewhere: another stack, and it becomes the known part. */
+	/* By a copy: elsewhere than on this thread's stack the page may be unmapped the next moment. */
+	if (sys_copy_memory(ret_word, (const unsigned char *)address, sizeof(*ret_word)) != (long)sizeof(*ret_word))
+		return false;
+	/* Next to what is known: it is this stack, whose known part grows. Any other page is asked for each time. */
 	if (first <= memory->high && last >= memory->high && first >= memory->low)
 		memory->high = last + PAGE_SIZE;
 	else if (last + PAGE_SIZE == memory->low)
 		memory->low = first;
-	else {
-		memory->low = first;
-		memory->high = last + PAGE_SIZE;
-	}
-	memcpy(ret_word, (const unsigned char *)address, sizeof(*ret_word));
 	return true;
 }

@@ -189,7 +189,7 @@ static void know_only_bp(struct walk *walk, uintptr_t bp)
 /* rbp is wanted and nobody saved it: the stack is searched for what it must be. Only copied stacks begin without. */
 static bool repair(struct walk *walk, uintptr_t to_return)
 {
-	uintptr_t bp, function = walk->may_vanish ? rule_find_function(lookup_address(walk), true) : 0;
+	uintptr_t bp, function = walk->memory.bytes ? rule_find_function(lookup_address(walk), true) : 0;
 	if (!function || !repair_find_bp(&walk->memory, walk->sp, function, to_return, &bp))
 		return false;
 	know_only_bp(walk, bp);
@@ -303,7 +303,7 @@ static enum finding find_return_slot(struct walk *walk, uintptr_t *ret_slot, uin
 			break;
 		if (pc < PSEUDO_LIMIT || !module_map_has(pc - 1))
 			continue;
-		enum repair_call call = repair_call_before(pc, walk->may_vanish, &target);
+		enum repair_call call = repair_call_before(pc, &target);
 		bool certain = call == REPAIR_DIRECT && walk->pc - target < LEAF_CODE_BYTES;
 		if (!certain && (call == REPAIR_NO_CALL || found || slot > walk->sp + 8))
 			continue;
@@ -323,13 +323,15 @@ static bool find_frame_pointer(struct walk *walk, uintptr_t *ret_pc, uintptr_t *
 	uintptr_t bp = walk->bp, target;
 	return walk->bp_known && bp % 8 == 0 && bp >= walk->sp && stack_memory_word(&walk->memory, bp, ret_bp) &&
 	       stack_memory_word(&walk->memory, bp + 8, ret_pc) && *ret_pc >= PSEUDO_LIMIT &&
-	       repair_call_before(*ret_pc, walk->may_vanish, &target) != REPAIR_NO_CALL;
+	       repair_call_before(*ret_pc, &target) != REPAIR_NO_CALL;
 }
 
 static __attribute__((noinline)) enum step step_undescribed(struct walk *walk)
 {
 	uintptr_t slot = 0, pc = 0, by_bp = 0, caller_bp = 0;
 	bool has_bp = find_frame_pointer(walk, &by_bp, &caller_bp);
+	/* What comes next is a guess, and may lie in a module that another thread unloads: from here on tables are read by copies. */
+	walk->may_vanish = true;
 	enum finding found = walk->exact ? find_return_slot(walk, &slot, &pc) : FOUND_NOTHING;
 	/* Where nothing can be executed there is no frame: rbp is still the caller's. */
 	if (found == FOUND_LIKELY && has_bp && !stack_memory_page(walk->pc))
