@@ -324,11 +324,12 @@ def dump(options, report, count, limit_ms, program, beside=True):
             if turn == 0 and beside:
                 dump_by_debuggers(report, running.process.pid, count)
             work = index_fact(running, "longest piece of work, microseconds")
+            hold = index_fact(running, "longest hold of a lock that malloc tries, microseconds")
     first, median, complete = statistics.median(firsts), statistics.median(warm), complete_stacks(body)
     report.line("by HTTP, the first", "%.1f ms" % first, "<= 200 ms", first <= 200)
     report.line("by HTTP, warm", "%.1f ms (%.1f to %.1f)" % (median, min(warm), max(warm)), "<= %d ms" % limit_ms, median <= limit_ms)
     report.line("complete stacks", "%d, %.2f %%" % (complete, 100 * complete / count), ">= 99 %", complete >= 0.99 * count)
-    report.line("longest piece of work in the process", "%s us" % work)
+    report.line("longest piece of work in the process", "%s us; longest hold of a lock that hooks try: %s us" % (work, hold))
 
 
 def job_dump_1000(options, report):

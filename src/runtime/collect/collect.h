@@ -11,7 +11,8 @@
 
 /* heap and allocs are the same rows; `allocs` only names another default type. */
 void collect_heap(bool allocs, struct table *ret_table);
-uint32_t collect_heap_count(void); /* of buckets, for the index */
+uint32_t collect_heap_count(void);   /* of buckets, for the index */
+uint64_t collect_heap_lock_ns(void); /* the longest that a collection has held what the hooks try to take */
 /* NULL when heap profiling works; else why it does not: "off: CPPROF_DISABLE=heap", "off: the program has a malloc of its own". */
 const char *heap_why_off(void);
 /* The implementation that answers malloc, for the index: "glibc", "jemalloc", "the program's own". */

@@ -89,6 +89,11 @@ void collect_heap(bool allocs, struct table *ret_table)
 	add_comments(ret_table);
 }
 
+uint64_t collect_heap_lock_ns(void)
+{
+	return live_table_longest_hold_ns();
+}
+
 uint32_t collect_heap_count(void)
 {
 	return live_table_bucket_count();

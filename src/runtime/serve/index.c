@@ -243,6 +243,8 @@ static void write_costs(uint64_t requests, struct buffer *to)
 	number_fact(to, "kept stacks", stack_table_count());
 	number_fact(to, "requests served", (int64_t)requests);
 	number_fact(to, "longest piece of work, microseconds", (int64_t)(work_longest_ns() / 1000));
+	number_fact(to, "longest hold of a lock that malloc tries, microseconds",
+	            (int64_t)((collect_heap_lock_ns() + 999) / 1000));
 	buffer_append_text(to, "</table>\n</p>\n");
 }
 
