@@ -155,7 +155,7 @@ static void format_address(const char *hex, char *to, size_t size)
 	unsigned port = 0;
 	char text[INET6_ADDRSTRLEN] = "";
 	bool v6 = strcspn(hex, ":") == 32;
-	for (int i = 0; i < (v6 ? 4 : 1); i++)
+	for (size_t i = 0; i < (v6 ? 4u : 1u); i++)
 		sscanf(hex + 8 * i, "%8" SCNx32, &words[i]);
 	sscanf(hex + (v6 ? 32 : 8), ":%x", &port);
 	inet_ntop(v6 ? AF_INET6 : AF_INET, words, text, sizeof(text));
