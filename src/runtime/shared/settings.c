@@ -74,7 +74,8 @@ void settings_read(void)
 		return;
 	done = true;
 	if (getauxval(AT_SECURE)) {
-		settings.secure = true;
+		/* Nothing is served there, so nothing is collected. */
+		settings.secure = settings.heap_off = settings.threads_off = true;
 		return;
 	}
 	const char *value;
