@@ -491,11 +491,6 @@ const char *life_address(void)
 	return listeners_address();
 }
 
-const char *life_local_address(void)
-{
-	return listeners_local_address();
-}
-
 const char *life_why_off(void)
 {
 	if (settings.disabled || settings.secure)

@@ -54,7 +54,5 @@ int life_serve(const char *address, char *ret_bound, uint32_t size);
 const char *life_address(void);
 /* NULL while the service runs or may still start; else why there is none: "off: the program has installed a system call filter". */
 const char *life_why_off(void);
-/* The name of the local socket, "unix:@cpprof/1234"; "" = none. */
-const char *life_local_address(void);
 
 #endif

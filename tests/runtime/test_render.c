@@ -241,30 +241,6 @@ static void threads_look_like_gos_panics(void **state)
 	run(threads_work);
 }
 
-/* --- symbols -------------------------------------------------------------------------------------------------------- */
-
-static void symbols_work(void *arg)
-{
-	(void)arg;
-	char request[128];
-	struct buffer text;
-	buffer_init(&text, 1 << 20);
-	snprintf(request, sizeof(request), "0x%lx+%lu+junk+0x10++0%lo+0x1ffffffffffffffff", stack[1], stack[3], stack[1]);
-	render_symbols(request, strlen(request), &text);
-	const char *at = expect(buffer_text(&text), "num_symbols: 1\n0x%lx stuck_here\n", stack[1]);
-	at = expect(at, "0x%lx starts_it\n0x%lx stuck_here\n", stack[3], stack[1]);
-	assert_string_equal(at, "");
-	buffer_clear(&text);
-	render_symbols("", 0, &text);
-	assert_string_equal(buffer_text(&text), "num_symbols: 1\n");
-}
-
-static void symbols_are_answered_in_order(void **state)
-{
-	(void)state;
-	run(symbols_work);
-}
-
 /* --- the profile ---------------------------------------------------------------------------------------------------- */
 
 static struct buffer unpacked;
@@ -351,8 +327,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(counts_are_as_go_writes_them), cmocka_unit_test(heap_text_is_unscaled),
 		cmocka_unit_test(columns_end_at_tab_stops),     cmocka_unit_test(what_is_no_utf8_is_replaced),
-		cmocka_unit_test(threads_look_like_gos_panics), cmocka_unit_test(symbols_are_answered_in_order),
-		cmocka_unit_test(profile_has_all_strings),      cmocka_unit_test(own_frames_are_hidden),
+		cmocka_unit_test(threads_look_like_gos_panics), cmocka_unit_test(profile_has_all_strings),
+		cmocka_unit_test(own_frames_are_hidden),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

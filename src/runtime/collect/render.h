@@ -13,7 +13,5 @@ bool render_profile(const struct table *table, struct buffer *to);
 void render_text(const struct table *table, struct buffer *to);
 /* debug=2: one block a thread, in the shape of Go's panic output. */
 void render_threads(const struct thread_dump *dump, struct buffer *to);
-/* The answer of /debug/pprof/symbol: "num_symbols: 1\n" and a line for each address in `request` ("0x1+0x2"). */
-void render_symbols(const char *request, size_t length, struct buffer *to);
 
 #endif

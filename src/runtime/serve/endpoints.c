@@ -9,6 +9,7 @@
 #include "runtime/collect/proc_task.h"
 #include "runtime/collect/names.h"
 #include "runtime/collect/render.h"
+#include "runtime/collect/text.h"
 #include "runtime/serve/index.h"
 #include "runtime/serve/query.h"
 #include "runtime/serve/response.h"
@@ -138,10 +139,10 @@ static void write_symbols(struct str list, struct buffer *to)
 	struct module_list modules;
 	modules_read(&modules);
 	struct name *names = work_alloc_array(count, sizeof(*names));
-	names_find(&modules, addresses, count, false, names);
+	names_find(&modules, addresses, count, true, names);
 	for (size_t i = 0; i < count; i++)
 		if (names[i].line_count)
-			buffer_printf(to, "0x%lx %s\n", addresses[i], names[i].lines[0].function);
+			buffer_printf(to, "0x%lx %s\n", addresses[i], text_valid(names[i].lines[0].function));
 }
 
 static void write_redirect(const char *location, struct buffer *to)

@@ -190,6 +190,9 @@ static void write_state(struct buffer *to)
 	     settings.threads_off ? "on, but waiting threads do not publish where they wait: take \"threads\" out of "
 	                            "CPPROF_DISABLE and restart"
 	                          : "on");
+	/* Reached through cpprof_http, when there is no service of ours. */
+	if (life_why_off())
+		item(to, "serving", life_why_off());
 	if (settings.signals_off)
 		item(to, "stacks of running threads",
 		     "off: threads that run are not interrupted; take \"signals\" out of CPPROF_DISABLE and restart");

@@ -19,7 +19,6 @@
 	X(UNWIND_FAILED, "[unwind failed]") /* the root side could not be reached */ \
 	X(NO_ANSWER, "[no answer]")         /* a running thread that blocks our signal */ \
 	X(FUTEX, "[futex]")                 /* a futex wait whose wrapper has no name */ \
-	X(KERNEL, "[kernel]") \
 	X(UNKNOWN, "[unknown]")
 
 enum pseudo_frame {

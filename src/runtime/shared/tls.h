@@ -15,7 +15,6 @@ struct tls {
 	struct thread_record *thread;
 	/* > 0 while code of ours runs on behalf of this thread: hooks then pass straight to the real function. */
 	uint32_t guard;
-	uint32_t interrupted; /* signals of ours that this thread has handled (signal/dump.c) */
 };
 
 extern __thread struct tls tls __attribute__((tls_model("initial-exec")));

@@ -16,7 +16,6 @@
 #include "runtime/shared/process.h"
 #include "runtime/shared/settings.h"
 #include "runtime/shared/sys.h"
-#include "runtime/shared/tls.h"
 #include "runtime/signal/resume.h"
 #include "runtime/signal/unwind.h"
 
@@ -78,7 +77,6 @@ static void handle(int number, siginfo_t *info, void *context)
 		unwind_context(context, &slot->frames);
 		atomic_store_explicit(&slot->word, asked - SLOT_ASKED + SLOT_DONE, memory_order_release);
 	}
-	tls.interrupted++;
 	resume_call(context);
 }
 
@@ -183,9 +181,4 @@ void dump_forked(void)
 	for (uint32_t slot = 0; slots && slot < DUMP_SLOTS; slot++)
 		atomic_store(&slots[slot].word, SLOT_IDLE);
 	generation++;
-}
-
-uint64_t dump_bytes(void)
-{
-	return slots ? DUMP_SLOTS * sizeof(struct slot) : 0;
 }

@@ -31,7 +31,5 @@ bool dump_cancel(uint32_t slot);
 
 /* In a fork child: nobody was asked there. */
 void dump_forked(void);
-/* Bytes of the slots. */
-uint64_t dump_bytes(void);
 
 #endif

@@ -462,13 +462,6 @@ enum unwind_end unwind_copied(const struct unwind_registers *registers, const st
 	return walk_all(&walk);
 }
 
-void unwind_prefetch(const uintptr_t *frames, uint32_t count)
-{
-	for (uint32_t i = 0; i < count; i++)
-		if (frames[i] >= PSEUDO_LIMIT)
-			(void)rule_find(frames[i], true);
-}
-
 bool unwind_is_own(uintptr_t address)
 {
 	return address - (uintptr_t)__start_cpprof_text < (uintptr_t)__stop_cpprof_text - (uintptr_t)__start_cpprof_text;

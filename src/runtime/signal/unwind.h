@@ -61,8 +61,6 @@ enum unwind_end {
 enum unwind_end unwind_copied(const struct unwind_registers *registers, const struct unwind_copy *copy,
                               struct frames *ret_frames);
 
-/* Fills the cache for these addresses, from our own thread: what a hook then meets is warm. */
-void unwind_prefetch(const uintptr_t *frames, uint32_t count);
 /* True if [address] lies in libcpprof's own text. */
 bool unwind_is_own(uintptr_t address);
 /* Must be called once before the first unwind (constructor or first hook); cheap, idempotent, async-signal-safe. */
