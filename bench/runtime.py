@@ -14,119 +14,21 @@ import os
 import re
 import shutil
 import signal
-import socket
 import statistics
 import subprocess
 import sys
 import time
 
+import runtime_cpu
+import runtime_servers
+import runtime_waits
 import tools
+from bed import PATIENCE, Report, Running, Skip, compiled, output_of, preloaded
 
 MIB = 1 << 20
-PATIENCE = 180
-UNTIL_SERVED = 20
 SOURCES = os.path.join(tools.TOP, "src")
-
-
-class Skip(Exception):
-    """Why a job cannot be run here."""
-
-
-class Report:
-    """The lines of the jobs, and how many goals were missed."""
-
-    def __init__(self):
-        self.missed = self.failed = 0
-
-    def head(self, title):
-        print("\n%s" % title, flush=True)
-
-    def line(self, name, text, goal=None, met=None):
-        verdict = "" if goal is None else "   goal %s: %s" % (goal, "met" if met else "MISSED")
-        self.missed += met is False
-        print("  %-42s %s%s" % (name, text, verdict), flush=True)
-
-
-# --- programs -----------------------------------------------------------------------------------------------------------
-
-def compiled(name, *options, output=None, sources=()):
-    """A program of this directory, compiled by the system's compiler; `output`: its name, if not the source's."""
-    source = os.path.join(tools.HERE, name)
-    path = os.path.join(tools.BUILD, output or os.path.splitext(name)[0])
-    if not tools.newer(path, source, *sources):
-        os.makedirs(tools.BUILD, exist_ok=True)
-        compiler = shutil.which("c++" if name.endswith(".cpp") else "cc")
-        if not compiler:
-            raise Skip("no compiler for %s" % name)
-        tools.run([compiler, "-O2", "-g", "-Wall", "-Wextra", "-pthread", "-o", path, source, *sources, *options])
-    return path
-
-
-def preloaded(library, **settings):
-    """An environment with the library in front; None: without it."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("CPPROF_", "LD_PRELOAD"))}
-    return dict(kept, LD_PRELOAD=library, **settings) if library else kept
-
-
-def output_of(words, environment):
-    done = subprocess.run(words, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=PATIENCE)
-    if done.returncode == 77:
-        raise Skip(done.stderr.strip())
-    if done.returncode:
-        raise tools.Failure("%s: status %d\n%s" % (" ".join(words), done.returncode, done.stderr.strip()))
-    return done.stdout
-
-
-class Running:
-    """A program that says "ready", and under the library serves at `port`."""
-
-    def __init__(self, words, library, **settings):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        self.words = words
-        self.process = subprocess.Popen(words, env=preloaded(library, CPPROF_ADDR="127.0.0.1:%d" % self.port, **settings), stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        self.connection = None
-        if self.process.stdout.readline() != "ready\n":
-            self.process.kill()
-            self.process.wait()
-            raise Skip("%s cannot be run here, status %s" % (" ".join(words), self.process.returncode))
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *unused):
-        if self.connection:
-            self.connection.close()
-        self.process.kill()
-        self.process.communicate()
-
-    def get(self, path):
-        """(seconds, body)"""
-        if not self.connection:
-            self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
-            end = time.monotonic() + UNTIL_SERVED
-            while self.connection.sock is None:
-                try:
-                    self.connection.connect()
-                except ConnectionRefusedError as refused:
-                    if time.monotonic() > end:
-                        raise tools.Failure("%s is not served" % " ".join(self.words)) from refused
-                    time.sleep(0.02)
-        start = time.monotonic()
-        self.connection.request("GET", "/debug/pprof/" + path)
-        answer = self.connection.getresponse()
-        body = answer.read()
-        if answer.status != 200:
-            raise tools.Failure("%s: status %d" % (path, answer.status))
-        return time.monotonic() - start, body
-
-    def ask(self, line):
-        """A line to its input, a line from its output."""
-        self.process.stdin.write(line + "\n")
-        self.process.stdin.flush()
-        return self.process.stdout.readline()
+# Of the runtime's parts that the unwinder lies in, what it does without.
+NO_UNWINDERS = ("dump.c", "resume.c", "our_signal.c", "cpu_sample.c", "process.c", "threads.c", "stack_table.c", "contention.c", "ticks.c")
 
 
 # --- start and end of a program -------------------------------------------------------------------------------------------
@@ -193,7 +95,7 @@ def unwinder(name, *options, output=None):
     """A program of this directory with the unwinder compiled into it."""
     runtime = os.path.join(SOURCES, "runtime")
     sources = sorted(glob.glob(os.path.join(runtime, "signal", "*.c")) + glob.glob(os.path.join(runtime, "shared", "*.c")))
-    sources = [path for path in sources if os.path.basename(path) not in ("dump.c", "resume.c", "process.c", "threads.c", "stack_table.c")]
+    sources = [path for path in sources if os.path.basename(path) not in NO_UNWINDERS]
     below = [os.path.join(SOURCES, "base", part + ".c") for part in ("buffer", "arena", "str", "strtab", "status")]
     return compiled(name, "-std=gnu11", "-D_GNU_SOURCE", "-fomit-frame-pointer", "-fno-stack-protector", "-fexceptions", "-w", "-I" + SOURCES,
                     "-I" + os.path.join(tools.TOP, "include"), *options, "-l:libdeflate.a", output=output, sources=sources + below)
@@ -370,7 +272,8 @@ def job_gaps(options, report):
 
 
 JOBS = {"exec": job_exec, "malloc": job_malloc, "calls": job_calls, "unwind": job_unwind, "sampled": job_sampled, "tables": job_tables, "dump 1,000": job_dump_1000,
-        "dump 1,000, frame pointers": job_dump_frame_pointers, "dump 10,000": job_dump_10000, "gaps": job_gaps}
+        "dump 1,000, frame pointers": job_dump_frame_pointers, "dump 10,000": job_dump_10000, "gaps": job_gaps,
+        **runtime_cpu.JOBS, **runtime_waits.JOBS, **runtime_servers.JOBS}
 LONG = ("dump 10,000",)
 
 
@@ -380,9 +283,10 @@ def parse_arguments():
     parser = argparse.ArgumentParser(description="What libcpprof costs the program that carries it.")
     parser.add_argument("--library", default=os.environ.get("CPPROF_LIBRARY", os.path.join(tools.TOP, "build", "lib", "libcpprof.so")),
                         help="libcpprof.so (default: of the release build)")
-    parser.add_argument("--quick", action="store_true", help="leave out what takes long: %s" % ", ".join(LONG))
+    parser.add_argument("--quick", action="store_true", help="shorter: fewer and shorter runs of the CPU profile and the servers, and not at all: %s" % ", ".join(LONG))
     parser.add_argument("--job", action="append", default=[], metavar="TEXT", help="only what has this in its name (may be repeated)")
     parser.add_argument("--rounds", type=int, default=5, metavar="N", help="rounds of each job (default 5; short ones have more)")
+    parser.add_argument("--milliseconds", type=int, default=2000, metavar="N", help="how long each run of \"cpu split\" is (default 2000)")
     parser.add_argument("--check", action="store_true", help="exit status 1 if a goal is missed")
     parser.add_argument("--list", action="store_true", help="list the jobs")
     options = parser.parse_args()
