@@ -1,0 +1,3 @@
+module go_target
+
+go 1.21
