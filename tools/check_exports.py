@@ -2,7 +2,8 @@
 
     check_exports.py --library libcpprof.so --archive libcpprof.a --lists DIR --header cpprof.h [--handlers OBJECT...]
 
-- the shared library exports exactly the names of the lists, unversioned: a hook under a version does not interpose;
+- the shared library exports exactly the names of the lists, unversioned: a hook under a version of ours would not interpose. A list
+  gives a name the version that libc's newest function has, where libc has an older one, too (NAME@@VERSION);
 - the static library defines no other global name: what it was made of must not meet the program's own copies;
 - the public header declares exactly the cpprof_* names;
 - objects whose code runs in signal handlers call nothing of libc that could block, allocate or break there.
@@ -66,9 +67,10 @@ def main():
     parser.add_argument("--handlers", nargs="*", default=[])
     options = parser.parse_args()
     wanted = listed(options.lists)
-    exported = {fields[0] for fields in nm("--dynamic", "--defined-only", options.library)}
-    problems = ["%s has a version" % name for name in exported if "@" in name]
-    problems += difference(options.library, exported, wanted)
+    symbols = nm("--dynamic", "--defined-only", options.library)
+    exported = {fields[0] for fields in symbols if fields[1] != "A"}  # a version has a symbol of its own, which is absolute
+    problems = list(difference(options.library, exported, wanted))
+    wanted = {name.split("@")[0] for name in wanted}
     archived = {fields[0] for fields in nm("--defined-only", "--extern-only", options.archive)}
     problems += difference(options.archive, archived, wanted)
     with open(options.header, encoding="utf-8") as header:

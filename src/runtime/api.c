@@ -5,9 +5,13 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <string.h>
 
+#include "runtime/api.h"
+#include "runtime/collect/cpu.h"
+#include "runtime/hooks/lock_names.h"
 #include "runtime/life.h"
 #include "runtime/serve/endpoints.h"
 #include "runtime/serve/server.h"
@@ -77,19 +81,106 @@ static int write_all(int fd, const char *bytes, size_t length)
 	return 0;
 }
 
-PUBLIC int cpprof_write(const char *profile, int fd, int debug)
+static int write_body(const struct exchange *exchange, int fd)
 {
 	struct reply reply;
-	const struct profile_name *known = profile ? profile_find(str_of(profile)) : NULL;
-	if (!begin())
-		return 0;
-	if (!known)
-		return -ENOENT;
-	if (!endpoint_profile(known, debug, &reply))
+	if (!endpoint_body(exchange, &reply))
 		return -ENOMEM;
 	int result = write_all(fd, reply.bytes, reply.length);
 	reply_release(&reply);
 	return result;
+}
+
+PUBLIC int cpprof_write(const char *profile, int fd, int debug)
+{
+	struct exchange exchange = { .route = { .kind = ROUTE_PROFILE, .debug = debug } };
+	if (!begin())
+		return 0;
+	if (profile && strcmp(profile, "profile") == 0)
+		return -EINVAL;
+	exchange.route.profile = profile ? profile_find(str_of(profile)) : NULL;
+	return exchange.route.profile ? write_body(&exchange, fd) : -ENOENT;
+}
+
+/* --- the CPU profile ------------------------------------------------------------------------------------------------ */
+
+enum cpu_state {
+	CPU_IDLE,
+	CPU_STARTING,
+	CPU_STARTED,
+	CPU_STOPPING,
+};
+
+/* One at a time. What is below the state belongs to who has changed it. */
+static struct {
+	_Atomic int hz; /* 0: never set */
+	_Atomic int state;
+	struct cpu_session *session;
+	int fd;
+} cpu;
+
+static bool cpu_changes(int from, int to)
+{
+	return atomic_compare_exchange_strong(&cpu.state, &from, to);
+}
+
+PUBLIC int cpprof_cpu_start(int fd)
+{
+	struct cpu_wish wish = { .hz = CPU_HZ };
+	const char *why;
+	if (!begin())
+		return 0;
+	if (!cpu_changes(CPU_IDLE, CPU_STARTING))
+		return -EBUSY;
+	if (atomic_load(&cpu.hz))
+		wish.hz = atomic_load(&cpu.hz);
+	cpu.session = cpu_begin(&wish, &why);
+	cpu.fd = fd;
+	atomic_store(&cpu.state, cpu.session ? CPU_STARTED : CPU_IDLE);
+	return cpu.session ? 0 : -EPERM;
+}
+
+PUBLIC int cpprof_cpu_stop(void)
+{
+	if (!begin())
+		return 0;
+	if (!cpu_changes(CPU_STARTED, CPU_STOPPING))
+		return -ESRCH;
+	cpu_end(cpu.session);
+	struct exchange exchange = { .route = { .kind = ROUTE_CPU }, .cpu = cpu.session };
+	int result = write_body(&exchange, cpu.fd);
+	cpu_release(cpu.session);
+	cpu.session = NULL;
+	atomic_store(&cpu.state, CPU_IDLE);
+	return result;
+}
+
+PUBLIC int cpprof_cpu_rate(int hz)
+{
+	if (!begin())
+		return 0;
+	if (hz == 0 || hz > CPU_HZ_MAX)
+		return -EINVAL;
+	int former = hz < 0 ? atomic_load(&cpu.hz) : atomic_exchange(&cpu.hz, hz);
+	return former ? former : CPU_HZ;
+}
+
+void api_forked(void)
+{
+	/* One that was being begun or stopped was another thread's business, which is not here. */
+	if (atomic_load(&cpu.state) == CPU_STARTED)
+		cpu_release(cpu.session);
+	cpu.session = NULL;
+	atomic_store(&cpu.state, CPU_IDLE);
+}
+
+/* --- the rest ------------------------------------------------------------------------------------------------------- */
+
+PUBLIC int cpprof_lock_name(const void *lock, const char *name)
+{
+	if (!begin())
+		return 0;
+	return lock ? lock_name_set((uintptr_t)lock, name) : -EINVAL;
 }
 
 PUBLIC const char *cpprof_version(void)

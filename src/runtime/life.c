@@ -12,19 +12,27 @@
 #include <sys/stat.h>
 
 #include "runtime/address.h"
+#include "runtime/api.h"
+#include "runtime/collect/cpu.h"
+#include "runtime/hooks/lock_names.h"
 #include "runtime/hooks/malloc.h"
 #include "runtime/hooks/real.h"
+#include "runtime/hooks/wait_record.h"
+#include "runtime/hooks/waiters.h"
 #include "runtime/identity.h"
 #include "runtime/lineage.h"
 #include "runtime/listeners.h"
+#include "runtime/serve/delta.h"
 #include "runtime/serve/server.h"
 #include "runtime/service_thread.h"
+#include "runtime/shared/contention.h"
 #include "runtime/shared/lock.h"
 #include "runtime/shared/process.h"
 #include "runtime/shared/region.h"
 #include "runtime/shared/settings.h"
 #include "runtime/shared/sys.h"
 #include "runtime/shared/threads.h"
+#include "runtime/signal/cpu_sample.h"
 #include "runtime/signal/dump.h"
 #include "runtime/speak.h"
 
@@ -32,12 +40,12 @@
 /* The host is never held up for longer than this. */
 #define PATIENCE_NS (2000 * NS_PER_MS)
 /* A thread that was told to do something and cannot be woken looks by itself so often. */
-#define TICK_MS 200
+#define RETRY_MS 200
 /* An address that another process has is tried at that pace for ten seconds, then slower, then slower still. */
-#define EAGER_TICKS 50
-#define PATIENT_TICKS 110
-#define PATIENT_TICK_MS 1000
-#define SLOW_TICK_MS 5000
+#define EAGER_TRIES 50
+#define PATIENT_TRIES 110
+#define PATIENT_RETRY_MS 1000
+#define SLOW_RETRY_MS 5000
 /* A program that allocates for so long, and never waits, is served, too. */
 #define OLD_ENOUGH_NS (250 * NS_PER_MS)
 #define FILES_LOOKED_AT 16
@@ -56,6 +64,14 @@ enum order {
 	ORDER_QUIT = 1,
 	ORDER_LISTEN = 2,
 	ORDER_ADOPT = 4,
+	ORDER_CALL = 8,
+};
+
+enum call_state {
+	CALL_NONE,
+	CALL_ASKED,   /* may still be taken back */
+	CALL_RUNNING, /* what it works on must stay until it is done */
+	CALL_DONE,
 };
 
 static struct {
@@ -77,10 +93,17 @@ static struct {
 	_Atomic int listen_result;
 	_Atomic int stop; /* for server_run: look at the orders */
 	struct lock serve_lock;
+	/* ORDER_CALL: one at a time. */
+	struct lock call_lock;
+	_Atomic uint32_t call_state; /* futex */
+	void (*call_work)(void *arg);
+	void *call_arg;
 
 	/* The thread's own. */
 	struct server *server;
-	uint32_t ticks;
+	uint32_t tries;    /* of listeners_retry() */
+	uint64_t retry_ns; /* CLOCK_MONOTONIC of the next one */
+	bool beats;        /* cpu_beat() is wanted */
 } life;
 
 static void futex_wake(_Atomic uint32_t *word)
@@ -96,23 +119,59 @@ static void futex_wait(_Atomic uint32_t *word, uint32_t value, uint64_t timeout_
 
 /* --- on the service thread ---------------------------------------------------------------------------------------------- */
 
-static int tick_interval(void)
+/* Milliseconds; 0: there is nothing to be tried again. */
+static int retry_interval(void)
 {
 	if (listeners_missing())
-		return life.ticks < EAGER_TICKS ? TICK_MS : life.ticks < PATIENT_TICKS ? PATIENT_TICK_MS : SLOW_TICK_MS;
-	return *listeners_local_address() ? 0 : TICK_MS;
+		return life.tries < EAGER_TRIES ? RETRY_MS : life.tries < PATIENT_TRIES ? PATIENT_RETRY_MS : SLOW_RETRY_MS;
+	return *listeners_local_address() ? 0 : RETRY_MS;
+}
+
+static int tick_interval(void)
+{
+	return life.beats ? CPU_BEAT_MS : retry_interval();
+}
+
+static void retry_if_due(void)
+{
+	uint64_t now_ns = monotonic_ns(), early_ns = RETRY_MS / 2 * NS_PER_MS; /* ticks keep no exact time */
+	if (!retry_interval() || now_ns + early_ns < life.retry_ns)
+		return;
+	life.tries++;
+	listeners_retry(life.server);
+	life.retry_ns = now_ns + (uint64_t)retry_interval() * NS_PER_MS;
 }
 
 static void tick(void *unused)
 {
 	(void)unused;
 	int before = tick_interval();
-	life.ticks++;
-	listeners_retry(life.server);
+	if (life.beats)
+		cpu_beat();
+	retry_if_due();
 	if (tick_interval() != before || atomic_load(&life.stop)) {
 		atomic_store(&life.stop, 1); /* server_run is entered anew with another interval */
 		server_wake(life.server);
 	}
+}
+
+void life_beat(bool wanted)
+{
+	if (life.beats == wanted)
+		return;
+	life.beats = wanted;
+	atomic_store(&life.stop, 1);
+}
+
+/* Unless its caller has given up waiting. */
+static void do_call(void)
+{
+	uint32_t asked = CALL_ASKED;
+	if (!atomic_compare_exchange_strong(&life.call_state, &asked, CALL_RUNNING))
+		return;
+	life.call_work(life.call_arg);
+	atomic_store(&life.call_state, CALL_DONE);
+	futex_wake(&life.call_state);
 }
 
 /* Does what was ordered; false when it was to quit. */
@@ -134,6 +193,8 @@ static bool obey(void)
 	}
 	if (orders & ORDER_LISTEN)
 		atomic_store(&life.listen_result, go_on ? listeners_add(life.server, &address) : -ECANCELED);
+	if (orders & ORDER_CALL && go_on)
+		do_call();
 	if (go_on) {
 		atomic_store(&life.done, number);
 		futex_wake(&life.done);
@@ -178,7 +239,8 @@ static void service(void)
 	service_thread_drop_descriptors();
 	name_thread();
 	use_plain_scheduling();
-	life.ticks = 0;
+	life.tries = 0;
+	life.beats = false;
 	life.server = server_new();
 	if (!life.server) {
 		atomic_store(&life.off_reason, "off: no memory or no descriptor for the server");
@@ -188,6 +250,7 @@ static void service(void)
 	listeners_open(life.server);
 	say_started(RUNNING);
 	serve();
+	cpu_shutdown(); /* nobody would take the samples any more */
 	listeners_closed();
 	server_free(life.server);
 	life.server = NULL;
@@ -329,11 +392,12 @@ void life_begin(void)
 		return;
 	}
 	speak_begin();
-	if (settings.bad_rate)
-		speak_bad_setting("CPPROF_HEAP_RATE", settings.bad_rate, "a number of bytes is wanted; 524288 is used");
+	if (settings.bad_rate.name)
+		speak_bad_setting(settings.bad_rate.name, settings.bad_rate.text,
+		                  "a whole number is wanted; the default is used");
 	if (settings.bad_disable)
 		speak_bad_setting("CPPROF_DISABLE", settings.bad_disable,
-		                  "known are all, heap, threads, signals, names, helper");
+		                  "known are all, heap, threads, block, wait, signals, perf, names, helper");
 	life.begun = true;
 	/* Threads that constructors in front of ours have made could not start it. */
 	if (lineage_is_run_target() || threads_created() > 0)
@@ -411,10 +475,13 @@ void life_stop(const char *reason)
 	atomic_store(&life.filtered, true);
 	heap_stop();
 	hooks_off = true;
+	wait_rates_set();
 	settle();
 	await_start();
 	if (!quit(OFF))
 		atomic_store(&life.state, OFF);
+	/* Should the thread be busy for longer: threads that begin from now on arm nothing for themselves. */
+	atomic_store(&cpu_running, false);
 }
 
 void life_identity_changed(void)
@@ -443,6 +510,52 @@ static int listen_at(const struct address *address)
 	lock_done(&life.serve_lock);
 	sys_restore_signals(&mask);
 	return result;
+}
+
+/* True when the call has been made; false when it never will be. */
+static bool await_call(void)
+{
+	uint64_t deadline_ns = monotonic_ns() + PATIENCE_NS;
+	for (;;) {
+		uint32_t state = atomic_load(&life.call_state), asked = CALL_ASKED;
+		if (state == CALL_DONE)
+			return true;
+		bool hopeless = service_thread_tid() == 0 || monotonic_ns() >= deadline_ns;
+		if (hopeless && atomic_compare_exchange_strong(&life.call_state, &asked, CALL_NONE))
+			return false;
+		futex_wait(&life.call_state, state, 50 * NS_PER_MS);
+	}
+}
+
+static bool have_called(void (*work)(void *arg), void *arg)
+{
+	uint64_t mask;
+	sys_block_signals(&mask);
+	lock_wait(&life.call_lock);
+	life.call_work = work;
+	life.call_arg = arg;
+	atomic_store(&life.call_state, CALL_ASKED);
+	lock_wait(&life.lock);
+	give_order(ORDER_CALL);
+	bool done = await_call();
+	lock_done(&life.call_lock);
+	sys_restore_signals(&mask);
+	return done;
+}
+
+bool life_run(void (*work)(void *arg), void *arg)
+{
+	process_check();
+	if (sys_gettid() == service_thread_tid()) {
+		work(arg);
+		return true;
+	}
+	if (settings.secure || settings.disabled)
+		return false;
+	life.begun = true; /* a constructor that runs before ours may call this */
+	start();
+	await_start();
+	return atomic_load(&life.state) == RUNNING && is_own_process() && have_called(work, arg);
 }
 
 static void copy_bound(char *to, uint32_t size)
@@ -504,13 +617,23 @@ const char *life_why_off(void)
 static void forget_parent(void)
 {
 	threads_forked();
+	cpu_samples_forked();
+	cpu_forked();
+	api_forked();
 	dump_forked();
 	heap_forked();
+	contention_forked();
+	waiters_forked();
+	lock_names_forked();
+	deltas_forked();
 	work_forked();
 	service_thread_forked();
 	listeners_closed();
 	lock_reset(&life.lock);
 	lock_reset(&life.serve_lock);
+	lock_reset(&life.call_lock);
+	atomic_store(&life.call_state, CALL_NONE);
+	life.beats = false;
 	life.orders = 0;
 	atomic_store(&life.done, life.last_order);
 	atomic_store(&life.stop, 0);
@@ -529,14 +652,14 @@ void process_check_slow(void)
 	uint64_t mask;
 	/* Under a filter that may kill for a system call of ours there is none, and nothing is on that would need one. */
 	if (atomic_load(&life.filtered)) {
-		__atomic_store_n(&process_alive[0], 1, __ATOMIC_RELEASE);
+		__atomic_store_n(&process_alive[0], PROCESS_ALIVE, __ATOMIC_RELEASE);
 		return;
 	}
 	sys_block_signals(&mask);
 	/* The page was emptied: word 0 says whether this is done, word 1 who does it. */
 	if (!__atomic_exchange_n(&process_alive[1], 1, __ATOMIC_ACQ_REL)) {
 		forget_parent();
-		__atomic_store_n(&process_alive[0], 1, __ATOMIC_RELEASE);
+		__atomic_store_n(&process_alive[0], PROCESS_ALIVE, __ATOMIC_RELEASE);
 	}
 	while (!__atomic_load_n(&process_alive[0], __ATOMIC_ACQUIRE))
 		sys3(SYS_sched_yield, 0, 0, 0);

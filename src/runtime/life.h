@@ -50,6 +50,11 @@ void life_identity_changed(void);
 
 /* Starts serving at once, at the address too if it is not NULL: cpprof_serve. 0 or -errno. ret_bound (may be NULL, size bytes): where. */
 int life_serve(const char *address, char *ret_bound, uint32_t size);
+/* Runs `work(arg)` on the service thread and waits for its end; at once, if this is the service thread. Starts the thread if need be. False:
+ * there is none, or it did not come to it within two seconds (then it will not do it). Not inside work_run. Preserves errno. */
+bool life_run(void (*work)(void *arg), void *arg);
+/* On the service thread: cpu_beat() is to be called every CPU_BEAT_MS from now on, or no more. */
+void life_beat(bool wanted);
 /* Where we serve, for the index and cpprof ps: "127.0.0.1:9527", "" = local socket only. */
 const char *life_address(void);
 /* NULL while the service runs or may still start; else why there is none: "off: the program has installed a system call filter". */

@@ -11,6 +11,7 @@
 #include "runtime/life.h"
 #include "runtime/shared/process.h"
 #include "runtime/shared/settings.h"
+#include "runtime/signal/our_signal.h"
 #include "runtime/signal/unwind.h"
 
 static __attribute__((constructor)) void begin(void)
@@ -22,6 +23,7 @@ static __attribute__((constructor)) void begin(void)
 	if (!settings.secure && !settings.disabled) {
 		process_init();
 		unwind_init();
+		our_signal_drop_pending();
 	}
 	heap_init();
 	threads_init();

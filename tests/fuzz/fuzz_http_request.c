@@ -21,7 +21,8 @@ struct seen {
 	uint32_t body_sum;
 	bool keep_alive;
 	enum route_kind kind;
-	int route_status, debug, seconds;
+	int route_status, debug, seconds, hz;
+	bool current, by_thread;
 };
 
 static void require(bool condition)
@@ -46,8 +47,13 @@ static void look_at(const struct request *request, const char *bytes, size_t len
 	seen->route_status = route.status;
 	seen->debug = route.debug;
 	seen->seconds = route.seconds;
+	seen->hz = route.hz;
+	seen->current = route.current;
+	seen->by_thread = route.by_thread;
 	require(route.kind != ROUTE_ERROR || (route.status >= 400 && route.status < 600));
 	require(route.seconds >= 0 && route.seconds <= ROUTE_SECONDS_MAX);
+	require(route.kind != ROUTE_CPU || (route.seconds > 0 && route.hz >= 1 && route.hz <= 1000));
+	require(route.kind != ROUTE_PROFILE || (route.profile && !(route.current && route.seconds)));
 	parse_address((struct str){ bytes + request->head_length, request->body_length });
 }
 
@@ -96,7 +102,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		require(whole[i].body_length == cut[i].body_length && whole[i].body_sum == cut[i].body_sum);
 		require(whole[i].keep_alive == cut[i].keep_alive && whole[i].kind == cut[i].kind);
 		require(whole[i].route_status == cut[i].route_status && whole[i].debug == cut[i].debug);
-		require(whole[i].seconds == cut[i].seconds);
+		require(whole[i].seconds == cut[i].seconds && whole[i].hz == cut[i].hz);
+		require(whole[i].current == cut[i].current && whole[i].by_thread == cut[i].by_thread);
 	}
 	return 0;
 }

@@ -172,6 +172,57 @@ def namespaces(bed):
     require(program.end() == plain, "%r, without the library %r" % (program.lines, plain))
 
 
+def sampled(bed, way, **settings):
+    """The program, while a CPU profile of it is taken, as it goes on; and the profile."""
+    program = bed.way(way, **settings).ready()
+    wait_until(lambda: serves(program.pid), "for an answer")
+    profile = beds.CpuProfile(program.pid)
+    wait_until(lambda: beds.is_sampled(program.pid), "for the sampler")
+    program.tell()
+    return program, profile
+
+
+@case
+def sampled_filter(bed):
+    """a system call filter, installed while a CPU profile is taken: sampling has ended before, and nothing of it comes later"""
+    for disabled in ("", "perf"):
+        program, profile = sampled(bed, "sampled_filter", CPPROF_DISABLE=disabled)
+        require(profile.ended() == b"", "an answer of a profile that has not ended")
+        require(program.value("filter") == 0 and program.value("spun") == 1, program.lines)
+        require(not beds.is_sampled(program.pid), "still sampled")
+        program.end()
+
+
+@case
+def sampled_unshare(bed):
+    """unshare(CLONE_NEWUSER) while a CPU profile is taken: it works, the profile ends, and another may begin"""
+    plain = bed.way("sampled_unshare", preload=False).ready()
+    plain.tell()
+    plain_lines = plain.end()
+    program, profile = sampled(bed, "sampled_unshare")
+    require(profile.ended() == b"", "an answer of a profile that has not ended")
+    program.value("unshare")
+    wait_until(lambda: serves(program.pid), "for an answer afterwards")
+    again = beds.CpuProfile(program.pid)
+    wait_until(lambda: beds.is_sampled(program.pid), "for the sampler afterwards")
+    require(program.end() == plain_lines, "%r, without the library %r" % (program.lines, plain_lines))
+    again.ended()
+
+
+@case
+def sampled_exec(bed):
+    """exec while CPU profiles are taken a thousand times a second: no signal of ours reaches the new program"""
+    for disabled in ("", "perf"):
+        program = bed.way("sampled_exec", 15, CPPROF_DISABLE=disabled)
+        asked = 0
+        while program.process.poll() is None:
+            if is_served(program.pid):
+                asked += 1
+                beds.CpuProfile(program.pid).ended()
+        require(program.end()[-1] == "left 0" and program.values("left") == list(range(15, -1, -1)), program.lines)
+        require(asked >= 10, "profiles: %d" % asked)
+
+
 @case
 def files(bed):
     """a program that reads files and computes gets no thread"""

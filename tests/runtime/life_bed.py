@@ -62,6 +62,46 @@ def get(address):
         return answer.split(b"\r\n")[0].decode()
 
 
+class CpuProfile:
+    """A CPU profile of the process, asked for at its local socket and never waited for."""
+
+    def __init__(self, pid):
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.socket.settimeout(PATIENCE)
+        try:
+            self.socket.connect("\0cpprof/%d" % pid)
+            self.socket.sendall(b"GET /debug/pprof/profile?seconds=3000&hz=1000 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        except OSError:
+            pass  # then it has ended already
+
+    def ended(self):
+        """Waits for the end of the connection; what was said before."""
+        try:
+            return self.socket.recv(4096)
+        except OSError:
+            return b""
+        finally:
+            self.socket.close()
+
+
+def is_sampled(pid):
+    """The process has a timer, or a perf event of ours."""
+    try:
+        with open("/proc/%d/timers" % pid, encoding="ascii") as timers:
+            if "ID:" in timers.read():
+                return True
+    except FileNotFoundError:
+        pass  # a kernel without it
+    for tid in tasks(pid):
+        directory = "/proc/%d/task/%d/fd" % (pid, tid)
+        try:
+            if any("perf_event" in os.readlink(directory + "/" + fd) for fd in os.listdir(directory)):
+                return True
+        except FileNotFoundError:
+            continue  # it has ended meanwhile
+    return False
+
+
 def is_served(address):
     """Somebody listens."""
     return get(address) is not None
@@ -147,6 +187,11 @@ class Program:
     def ready(self):
         self.await_line("ready")
         return self
+
+    def tell(self):
+        """The line that it waits for."""
+        self.process.stdin.write(b"\n")
+        self.process.stdin.flush()
 
     def stderr(self):
         self.errors.seek(0)

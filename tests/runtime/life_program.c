@@ -179,7 +179,18 @@ static void way_children(void)
 	be_looked_at();
 }
 
-static void way_filter(void)
+/* Until the test says so: it has begun to sample. Then there is something to sample. */
+static void burn_when_told(void)
+{
+	char byte;
+	puts("ready");
+	fflush(stdout);
+	if (read(STDIN_FILENO, &byte, 1) != 1)
+		exit(1);
+	spin(200);
+}
+
+static void install_filter(void)
 {
 	/* Everything but what this program does from here on kills the process. */
 	struct sock_filter filter[] = {
@@ -193,10 +204,35 @@ static void way_filter(void)
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
 	struct sock_fprog program = { sizeof(filter) / sizeof(filter[0]), filter };
-	tell("begin", 1);
-	rest(10);
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	tell("filter", prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0));
+}
+
+static void way_filter(void)
+{
+	tell("begin", 1);
+	rest(10);
+	install_filter();
+	be_looked_at();
+}
+
+static void way_sampled_filter(void)
+{
+	tell("begin", 1);
+	rest(10);
+	burn_when_told();
+	install_filter();
+	spin(300); /* a sample now, and the filter kills */
+	tell("spun", 1);
+	be_looked_at();
+}
+
+static void way_sampled_unshare(void)
+{
+	rest(10);
+	burn_when_told();
+	tell("unshare", unshare(CLONE_NEWUSER));
+	spin(100);
 	be_looked_at();
 }
 
@@ -244,6 +280,20 @@ static void way_exec(const char *program)
 	exit(1);
 }
 
+/* Executes itself so many times, each time with something to sample. */
+static void way_sampled_exec(const char *program, const char *times_text)
+{
+	char left[24];
+	long times = strtol(times_text, NULL, 10);
+	rest(10);
+	tell("left", times);
+	spin(120);
+	snprintf(left, sizeof(left), "%ld", times - 1);
+	if (times > 0)
+		execl(program, program, "sampled_exec", left, (char *)NULL);
+	exit(times > 0);
+}
+
 static void way_child_program(const char *program)
 {
 	pid_t pid = fork();
@@ -280,7 +330,9 @@ int main(int argc, char **argv)
 		{ "toggle", way_toggle },
 		{ "children", way_children },
 		{ "filter", way_filter },
+		{ "sampled_filter", way_sampled_filter },
 		{ "unshare", way_unshare },
+		{ "sampled_unshare", way_sampled_unshare },
 		{ "files", way_files },
 		{ "allocate", way_allocate },
 		{ "descriptors", way_descriptors },
@@ -290,6 +342,8 @@ int main(int argc, char **argv)
 			ways[i].run();
 	if (argc > 1 && strcmp(argv[1], "exec") == 0)
 		way_exec(argv[0]);
+	if (argc > 2 && strcmp(argv[1], "sampled_exec") == 0)
+		way_sampled_exec(argv[0], argv[2]);
 	if (argc > 1 && strcmp(argv[1], "child_program") == 0)
 		way_child_program(argv[0]);
 	return 0;

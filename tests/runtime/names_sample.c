@@ -63,10 +63,10 @@ static void work(void *arg)
 {
 	struct job *job = arg;
 	struct table_row rows[] = {
-		{ stacks[0], DEPTH, 1, { 70, 7000, 50, 5000 }, { 7, 700, 5, 500 }, { { "bytes", NULL, 100, "bytes" } } },
-		{ stacks[1], DEPTH, 0, { 9, 900, 0, 0 }, { 3, 300, 0, 0 }, { { NULL, NULL, 0, NULL } } },
-		{ stacks[2], DEPTH, 1, { 2, 64, 2, 64 }, { 2, 64, 2, 64 }, { { "bytes", NULL, 32, "bytes" } } },
-		{ stacks[0], DEPTH, 1, { 30, 3000, 10, 1000 }, { 3, 300, 1, 100 }, { { "bytes", NULL, 100, "bytes" } } },
+		{ stacks[0], DEPTH, 1, 0, { 70, 7000, 50, 5000 }, { 7, 700, 5, 500 }, { { "bytes", NULL, 100, "bytes" } } },
+		{ stacks[1], DEPTH, 0, 0, { 9, 900, 0, 0 }, { 3, 300, 0, 0 }, { { NULL, NULL, 0, NULL } } },
+		{ stacks[2], DEPTH, 1, 0, { 2, 64, 2, 64 }, { 2, 64, 2, 64 }, { { "bytes", NULL, 32, "bytes" } } },
+		{ stacks[0], DEPTH, 1, 0, { 30, 3000, 10, 1000 }, { 3, 300, 1, 100 }, { { "bytes", NULL, 100, "bytes" } } },
 	};
 	struct table table = {
 		.name = job->heap ? "heap" : "goroutine",

@@ -1,14 +1,16 @@
-"""What serve_http.py needs: the host process, and HTTP by hand, since a polite client library cannot be hostile.
+"""What serve_http.py and serve_profiles.py need: the host process, and HTTP by hand, since a polite client library cannot be hostile.
 
 Not here: the cases.
 """
 
+import argparse
 import os
 import select
 import shutil
 import socket
 import struct
 import subprocess
+import sys
 import time
 
 PATIENCE = 60
@@ -164,6 +166,11 @@ def wait_until(condition, what):
         time.sleep(0.02)
 
 
+def read_text(path):
+    with open(path, encoding="latin-1") as file:
+        return file.read()
+
+
 def address_of(text):
     host, port = text.rsplit(":", 1)
     return host, int(port)
@@ -173,3 +180,64 @@ def copy_program(program, directory, name):
     path = os.path.join(directory, name)
     shutil.copy(program, path)
     return path
+
+
+def expect(answer, status, body=None, **headers):
+    require(answer.status == status, "status", status, "expected:", answer)
+    if body is not None:
+        require(answer.body == body.encode(), repr(body), "expected:", answer)
+    for name, value in headers.items():
+        found = answer.headers.get(name.replace("_", "-"))
+        require(found == value, name, "=", value, "expected:", answer)
+
+
+class Bed:
+    """The host that all cases of a run have."""
+
+    def __init__(self, library, program, environment=None):
+        self.library, self.program, self.environment = library, program, environment
+        self.start()
+
+    def start(self):
+        self.host = Host(self.library, self.program, self.environment)
+        self.host.is_well()
+        self.descriptors, self.resident_kb = self.host.descriptors(), self.host.resident_kb()
+
+
+def run(cases, bed, word):
+    failures = skipped = 0
+    for function in cases:
+        if word not in function.__name__ and word not in function.__doc__:
+            continue
+        try:
+            function(bed)
+            print("pass  ", function.__doc__)
+        except Skipped as reason:
+            skipped += 1
+            print("skip  ", function.__doc__, "(%s)" % reason)
+        except (Failed, OSError) as failure:
+            failures += 1
+            print("FAIL  ", function.__doc__, "\n      ", repr(failure)[:2000])
+            if bed.host.process.poll() is not None:
+                print("       the host has ended:", bed.host.process.poll())
+                break
+            bed.host.end()  # what it says next may be an answer of this case
+            bed.start()
+        sys.stdout.flush()
+    print("%d failed, %d skipped" % (failures, skipped))
+    return failures
+
+
+def run_cases(cases, environment=None):
+    """The status of the test."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--library", required=True)
+    parser.add_argument("--programs", required=True)
+    parser.add_argument("--tool")
+    parser.add_argument("word", nargs="?", default="", help="only cases whose name has it")
+    options = parser.parse_args()
+    bed = Bed(os.path.abspath(options.library), os.path.join(options.programs, "serve_host"), environment)
+    try:
+        return 1 if run(cases, bed, options.word) else 0
+    finally:
+        bed.host.end()

@@ -5,7 +5,6 @@
 Each function below is a case; its docstring is its name. With WORD only the cases whose name has the word.
 """
 
-import argparse
 import email.utils
 import gzip
 import html.parser
@@ -18,7 +17,7 @@ import tempfile
 import time
 
 import serve_bed
-from serve_bed import Client, Failed, Host, Skipped, request, require, wait_until
+from serve_bed import Client, Failed, Host, Skipped, expect, request, require, wait_until
 
 CASES = []
 NOSNIFF = "X-Content-Type-Options"
@@ -30,15 +29,6 @@ def case(function):
     return function
 
 
-def expect(answer, status, body=None, **headers):
-    require(answer.status == status, "status", status, "expected:", answer)
-    if body is not None:
-        require(answer.body == body.encode(), repr(body), "expected:", answer)
-    for name, value in headers.items():
-        found = answer.headers.get(name.replace("_", "-"))
-        require(found == value, name, "=", value, "expected:", answer)
-
-
 # Go's answers
 
 
@@ -48,7 +38,12 @@ def errors(bed):
     wrong_seconds = 'invalid value for "seconds" - must be a positive integer\n'
     cases = (
         ("nope", 404, "Unknown profile\n"),
-        ("profile?seconds=1", 404, "Unknown profile\n"),
+        ("profile?seconds=3601", 400, "profile duration exceeds the maximum of 3600 seconds\n"),
+        ("profile?hz=1001", 400, 'invalid value for "hz" - must be an integer from 1 to 1000\n'),
+        ("profile?labels=x", 400, 'invalid value for "labels" - must be thread\n'),
+        ("mutex?current=1", 400, '"current" parameter is not supported for this profile type\n'),
+        ("wait?current=1&seconds=1", 400, "seconds and current params are incompatible\n"),
+        ("delta_heap?seconds=1", 400, '"seconds" parameter is not supported for this profile type\n'),
         ("trace", 404, "Unknown profile\n"),
         ("../../../etc/passwd", 404, "Unknown profile\n"),
         ("%2e%2e/%2e%2e/etc/passwd%00", 404, "Unknown profile\n"),
@@ -74,7 +69,7 @@ def errors(bed):
 def profiles(bed):
     """types, names and forms of profiles are Go's"""
     with Client(bed.host.address) as client:
-        for name in ("allocs", "goroutine", "heap", "threadcreate", "threads"):
+        for name in ("allocs", "block", "goroutine", "heap", "mutex", "threadcreate", "threads", "wait"):
             answer = client.ask("/debug/pprof/%s?gc=1&debug=nonsense" % name)
             expect(answer, 200, Content_Type="application/octet-stream", X_Content_Type_Options="nosniff", X_Go_Pprof=None,
                    Content_Encoding=None, Server=None, Content_Disposition='attachment; filename="%s"' % name)
@@ -84,7 +79,8 @@ def profiles(bed):
             answer = client.ask("/debug/pprof/%s?debug=1" % name)
             expect(answer, 200, Content_Type=TEXT, X_Content_Type_Options="nosniff", Content_Disposition=None)
             word = {"allocs": "heap", "threads": "goroutine"}.get(name, name)
-            require(word.encode() + b" profile: " in answer.body or name == "allocs", "text of", name, answer)
+            begins = {"mutex": b"--- mutex:", "block": b"--- contention:", "wait": b"--- contention:"}.get(name, word.encode() + b" profile: ")
+            require(answer.body.startswith(begins), "text of", name, answer)
         answer = client.ask("/debug/pprof/goroutine?debug=2")
         expect(answer, 200, Content_Type=TEXT)
         require(answer.body.startswith(b"goroutine "), "debug=2:", answer)
@@ -139,7 +135,8 @@ def heads(bed):
     """HEAD is answered at once, by headers alone"""
     with Client(bed.host.address) as client:
         for path, kind in (("heap", "application/octet-stream"), ("goroutine?debug=1", TEXT), ("", "text/html; charset=utf-8"),
-                           ("heap?seconds=3600", "application/octet-stream"), ("cmdline", TEXT), ("symbol", TEXT)):
+                           ("heap?seconds=3600", "application/octet-stream"), ("cmdline", TEXT), ("symbol", TEXT),
+                           ("profile", "application/octet-stream"), ("delta_block", "application/octet-stream"), ("wait?debug=1", TEXT)):
             expect(client.ask("/debug/pprof/" + path, "HEAD"), 200, Content_Type=kind)
         expect(client.ask("/debug/pprof/heap?seconds=0", "HEAD"), 400, X_Go_Pprof="1", Content_Length="57")
         expect(client.ask("/debug/pprof/cmdline"), 200)
@@ -182,13 +179,15 @@ def index_page(bed):
                 page = Page(text)
                 rows = re.findall(r"<tr><td>(\d+)</td><td><a href='(\w+)\?debug=1'>(\w+)</a></td></tr>", text)
                 names = [row[1] for row in rows]
-                require(names == sorted(names) and {"allocs", "goroutine", "heap", "threadcreate", "cmdline"} <= set(names), "rows:", rows)
+                require(names == sorted(names) and {"allocs", "block", "cmdline", "goroutine", "heap", "mutex", "profile", "symbol",
+                                                    "threadcreate", "wait"} <= set(names), "rows:", rows)
                 require(int(dict((row[1], row[0]) for row in rows)["goroutine"]) >= 2, "threads:", rows)
                 require("<title>/debug/pprof/</title>" in text and "goroutine?debug=2" in page.links, "page:", text)
-                for word in ("pid%d" % host.pid, name, "%s:%d" % host.address, "CPPROF_DISABLE", "not in this version", "requests served"):
+                for word in ("pid%d" % host.pid, name, "%s:%d" % host.address, "CPPROF_DISABLE", "not in this version", "requests served",
+                             "block, mutex: on", "1000000 nanoseconds", "CPPROF_BLOCK_RATE", "wait: on", "CPPROF_WAIT_RATE", "profile (CPU): off: "):
                     require(word in page.text, word, "is not on the page:", page.text)
                 for link in page.links:
-                    if "seconds=" not in link:
+                    if "seconds=" not in link and "profile" not in link:
                         expect(client.ask("/debug/pprof/" + link), 200)
         finally:
             host.end()
@@ -451,6 +450,7 @@ def written_profiles(bed):
     with tempfile.TemporaryDirectory() as directory:
         path = os.path.join(directory, "out")
         for name, debug, begins in (("heap", 0, b"\x1f\x8b"), ("allocs", 0, b"\x1f\x8b"), ("threadcreate", 1, b"threadcreate profile: "),
+                                    ("block", 0, b"\x1f\x8b"), ("mutex", 1, b"--- mutex:"), ("wait", 1, b"--- contention:"),
                                     ("goroutine", 2, b"goroutine "), ("goroutine", 1, b"goroutine profile: ")):
             bed.host.tell("write %s %d %s" % (name, debug, path))
             require(bed.host.line("write")[1:] == ["0", "errno", "77"], name)
@@ -458,6 +458,8 @@ def written_profiles(bed):
                 require(out.read().startswith(begins), name, debug)
         bed.host.tell("write nope 0 %s" % path)
         require(bed.host.line("write")[1] == "-2", "an unknown profile")
+        bed.host.tell("write profile 0 %s" % path)
+        require(bed.host.line("write")[1] == "-22", "the CPU's, which takes its time")
 
 
 @case
@@ -469,48 +471,5 @@ def no_traces(bed):
     require(bed.host.end() == 0, "the host's status")
 
 
-class Bed:
-    def __init__(self, library, program):
-        self.library, self.program = library, program
-        self.host = Host(library, program)
-        self.host.is_well()
-        self.descriptors, self.resident_kb = self.host.descriptors(), self.host.resident_kb()
-
-
-def run(bed, word):
-    failures = skipped = 0
-    for function in CASES:
-        if word not in function.__name__ and word not in function.__doc__:
-            continue
-        try:
-            function(bed)
-            print("pass  ", function.__doc__)
-        except Skipped as reason:
-            skipped += 1
-            print("skip  ", function.__doc__, "(%s)" % reason)
-        except (Failed, OSError) as failure:
-            failures += 1
-            print("FAIL  ", function.__doc__, "\n      ", repr(failure)[:2000])
-            if bed.host.process.poll() is not None:
-                print("       the host has ended:", bed.host.process.poll())
-                break
-    print("%d failed, %d skipped" % (failures, skipped))
-    return failures
-
-
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--library", required=True)
-    parser.add_argument("--programs", required=True)
-    parser.add_argument("--tool")
-    parser.add_argument("word", nargs="?", default="")
-    options = parser.parse_args()
-    bed = Bed(os.path.abspath(options.library), os.path.join(options.programs, "serve_host"))
-    try:
-        return 1 if run(bed, options.word) else 0
-    finally:
-        bed.host.end()
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(serve_bed.run_cases(CASES))

@@ -27,6 +27,7 @@
 #include "runtime/shared/process.h"
 #include "runtime/shared/sys.h"
 #include "runtime/signal/dump.h"
+#include "runtime/signal/our_signal.h"
 #include "runtime/signal/resume.h"
 
 #define WAIT_MS 60
@@ -247,7 +248,7 @@ static void a_late_answer_is_refused(void **state)
 	sigset_t ours, old;
 	assert_true(dump_begin());
 	sigemptyset(&ours);
-	sigaddset(&ours, dump_signal());
+	sigaddset(&ours, our_signal(OUR_DUMPS));
 	pthread_sigmask(SIG_BLOCK, &ours, &old);
 	assert_true(dump_ask(0, sys_gettid()));
 	assert_false(dump_answered(0));
@@ -269,11 +270,11 @@ static void a_signal_that_the_host_takes_is_given_up(void **state)
 {
 	(void)state;
 	assert_true(dump_begin());
-	int first = dump_signal();
+	int first = our_signal(OUR_DUMPS);
 	struct sigaction theirs = { .sa_handler = count }, now;
 	sigaction(first, &theirs, NULL);
 	assert_true(dump_begin());
-	assert_int_not_equal(dump_signal(), first);
+	assert_int_not_equal(our_signal(OUR_DUMPS), first);
 	sigaction(first, NULL, &now);
 	assert_ptr_equal(now.sa_handler, count);
 	atomic_store(&handled, 0);

@@ -34,10 +34,10 @@ static void gaps_are_exponential(void **state)
 	(void)state;
 	enum { DRAWS = 1000000 };
 	const uint64_t rate = 4096, size = 1500;
-	uint64_t random = heap_seed(42);
+	uint64_t random = random_seed(42);
 	double sum = 0, hits = 0;
 	for (int i = 0; i < DRAWS; i++) {
-		uint64_t gap = heap_gap(heap_random(&random), rate);
+		uint64_t gap = heap_gap(random_next(&random), rate);
 		sum += (double)gap;
 		hits += size > gap;
 	}
@@ -102,8 +102,8 @@ static void seeds_are_not_zero(void **state)
 {
 	(void)state;
 	/* The one number whose finalizer would be zero. */
-	assert_int_not_equal(heap_seed(0 - 0x9E3779B97F4A7C15u), 0);
-	assert_int_not_equal(heap_seed(0), heap_seed(1));
+	assert_int_not_equal(random_seed(0 - 0x9E3779B97F4A7C15u), 0);
+	assert_int_not_equal(random_seed(0), random_seed(1));
 }
 
 int main(void)

@@ -144,11 +144,11 @@ static void the_model_agrees(void **state)
 {
 	(void)state;
 	enum { PLACES = 200000, STEPS = 1500000 };
-	uint64_t *sizes = calloc(PLACES, sizeof(*sizes)), random = heap_seed(7), bytes = 0, live = 0;
+	uint64_t *sizes = calloc(PLACES, sizeof(*sizes)), random = random_seed(7), bytes = 0, live = 0;
 	struct heap_bucket before = total();
 	uint64_t before_live = live_table_count();
 	for (int i = 0; i < STEPS; i++) {
-		uint64_t place = heap_random(&random) % PLACES, size = 1 + heap_random(&random) % 1000;
+		uint64_t place = random_next(&random) % PLACES, size = 1 + random_next(&random) % 1000;
 		uintptr_t address = 0x7F0000000000u + place * 4112;
 		if (sizes[place]) {
 			struct live_sample got;
@@ -190,9 +190,9 @@ static void the_filter_empties(void **state)
 static void *churn(void *arg)
 {
 	uintptr_t base = (uintptr_t)arg;
-	uint64_t random = heap_seed(base), size = 16;
+	uint64_t random = random_seed(base), size = 16;
 	for (int i = 0; i < 200000; i++) {
-		uintptr_t address = base + heap_random(&random) % 512 * 48;
+		uintptr_t address = base + random_next(&random) % 512 * 48;
 		struct live_sample sample = sample_at(address, size, 60 + (uint32_t)(base >> 32) % 4);
 		live_table_add(&sample);
 		if (live_table_may_have(pointer(address)))

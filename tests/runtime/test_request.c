@@ -368,6 +368,15 @@ static void routes_by_path(void **state)
 		{ "/debug/%70prof/heap", ROUTE_PROFILE },
 		{ "http://127.0.0.1/debug/pprof/heap", ROUTE_PROFILE },
 		{ "/debug/pprof/threads", ROUTE_PROFILE },
+		{ "/debug/pprof/block?debug=1", ROUTE_PROFILE },
+		{ "/debug/pprof/mutex?seconds=5", ROUTE_PROFILE },
+		{ "/debug/pprof/wait?current=1", ROUTE_PROFILE },
+		{ "/debug/pprof/delta_heap", ROUTE_PROFILE },
+		{ "/debug/pprof/profile", ROUTE_CPU },
+		{ "/debug/pprof/profile/", ROUTE_ERROR },
+		{ "/debug/pprof/delta_", ROUTE_ERROR },
+		{ "/debug/pprof/delta_wait", ROUTE_ERROR },
+		{ "/debug/pprof/trace", ROUTE_ERROR },
 		{ "/debug/pprof/heap/", ROUTE_ERROR },
 		{ "/debug/pprof/../../../etc/passwd", ROUTE_ERROR },
 		{ "/debug/pprof/heap%00", ROUTE_ERROR },
@@ -395,7 +404,7 @@ static void checks_in_gos_order(void **state)
 	static const char bad_seconds[] = "invalid value for \"seconds\" - must be a positive integer";
 	(void)state;
 	assert_error("GET", "/debug/pprof/nope?seconds=x", 404, "Unknown profile", true);
-	assert_error("GET", "/debug/pprof/profile", 404, "Unknown profile", true);
+	assert_error("GET", "/debug/pprof/trace", 404, "Unknown profile", true);
 	assert_error("GET", "/debug/pprof/heap?seconds=x&debug=1", 400, bad_seconds, true);
 	assert_error("GET", "/debug/pprof/heap?seconds=0", 400, bad_seconds, true);
 	assert_error("GET", "/debug/pprof/heap?seconds=-1", 400, bad_seconds, true);
@@ -413,6 +422,82 @@ static void checks_in_gos_order(void **state)
 	assert_int_equal(route.seconds, 3600);
 	assert_string_equal(route.profile->name, "threads");
 	assert_int_equal(route_of("GET", "/debug/pprof/heap?debug=7&seconds=", "localhost", LISTEN_LOOPBACK).debug, 2);
+}
+
+static struct route route_on_loopback(const char *target)
+{
+	return route_of("GET", target, "localhost", LISTEN_LOOPBACK);
+}
+
+static void names_are_sorted(void **state)
+{
+	(void)state;
+	for (const struct profile_name *profile = profile_names + 1; profile->name; profile++)
+		assert_true(strcmp(profile[-1].name, profile->name) < 0);
+	assert_null(profile_find(STR_LITERAL("profile")));
+	assert_true(profile_find(STR_LITERAL("delta_mutex"))->since_last);
+	assert_int_equal(profile_find(STR_LITERAL("delta_mutex"))->kind, PROFILE_MUTEX);
+	assert_false(profile_find(STR_LITERAL("mutex"))->since_last);
+}
+
+static void waits_in_progress_are_of_block_and_wait(void **state)
+{
+	static const char unsupported[] = "\"current\" parameter is not supported for this profile type";
+	(void)state;
+	assert_true(route_on_loopback("/debug/pprof/block?current=1").current);
+	assert_true(route_on_loopback("/debug/pprof/wait?current=1&debug=1").current);
+	assert_false(route_on_loopback("/debug/pprof/wait?current=0").current);
+	assert_false(route_on_loopback("/debug/pprof/mutex?current=x").current);
+	assert_error("GET", "/debug/pprof/mutex?current=1", 400, unsupported, true);
+	assert_error("GET", "/debug/pprof/delta_block?current=1", 400, unsupported, true);
+	assert_error("GET", "/debug/pprof/heap?current=1&seconds=x", 400, unsupported, true);
+	assert_error("GET", "/debug/pprof/block?current=1&seconds=1", 400, "seconds and current params are incompatible",
+	             true);
+}
+
+static void what_is_new_takes_no_time(void **state)
+{
+	(void)state;
+	assert_int_equal(route_on_loopback("/debug/pprof/delta_heap?debug=1&gc=1").debug, 0);
+	assert_error("GET", "/debug/pprof/delta_heap?seconds=5", 400,
+	             "\"seconds\" parameter is not supported for this profile type", true);
+}
+
+static void cpu_profiles_fall_back_as_gos(void **state)
+{
+	static const char *const defaults[] = {
+		"",        "seconds=", "seconds=abc", "seconds=0", "seconds=-3", "seconds=1.5", "seconds=99999999999999999999",
+		"debug=1", "hz=",      "labels="
+	};
+	char target[128];
+	(void)state;
+	for (size_t i = 0; i < sizeof(defaults) / sizeof(*defaults); i++) {
+		snprintf(target, sizeof(target), "/debug/pprof/profile?%s", defaults[i]);
+		struct route route = route_on_loopback(target);
+		if (route.kind != ROUTE_CPU || route.seconds != 30 || route.hz != 100 || route.by_thread || route.debug)
+			fail_msg("%s", target);
+	}
+	struct route route = route_on_loopback("/debug/pprof/profile?seconds=3600&hz=1000&labels=thread");
+	assert_int_equal(route.seconds, 3600);
+	assert_int_equal(route.hz, 1000);
+	assert_true(route.by_thread);
+}
+
+static void cpu_profiles_refuse_what_is_ours_and_wrong(void **state)
+{
+	static const char bad_rate[] = "invalid value for \"hz\" - must be an integer from 1 to 1000";
+	static const char *const rates[] = { "0", "-1", "1001", "x", "1e3", "99999999999999999999" };
+	char target[128];
+	(void)state;
+	for (size_t i = 0; i < sizeof(rates) / sizeof(*rates); i++) {
+		snprintf(target, sizeof(target), "/debug/pprof/profile?hz=%s", rates[i]);
+		assert_error("GET", target, 400, bad_rate, true);
+	}
+	assert_error("HEAD", "/debug/pprof/profile?hz=0", 400, bad_rate, true);
+	assert_error("GET", "/debug/pprof/profile?labels=all", 400, "invalid value for \"labels\" - must be thread", true);
+	assert_error("GET", "/debug/pprof/profile?seconds=3601&hz=0", 400,
+	             "profile duration exceeds the maximum of 3600 seconds", true);
+	assert_error("POST", "/debug/pprof/profile", 405, "Method Not Allowed", false);
 }
 
 static void checks_the_host_on_loopback_only(void **state)
@@ -440,6 +525,11 @@ int main(void)
 		cmocka_unit_test(knows_local_hosts),
 		cmocka_unit_test(routes_by_path),
 		cmocka_unit_test(checks_in_gos_order),
+		cmocka_unit_test(names_are_sorted),
+		cmocka_unit_test(waits_in_progress_are_of_block_and_wait),
+		cmocka_unit_test(what_is_new_takes_no_time),
+		cmocka_unit_test(cpu_profiles_fall_back_as_gos),
+		cmocka_unit_test(cpu_profiles_refuse_what_is_ours_and_wrong),
 		cmocka_unit_test(checks_the_host_on_loopback_only),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

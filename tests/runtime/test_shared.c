@@ -20,6 +20,7 @@
 #include "runtime/shared/pages.h"
 #include "runtime/shared/process.h"
 #include "runtime/shared/region.h"
+#include "runtime/shared/settings.h"
 #include "runtime/shared/sys.h"
 
 int own_snprintf(char *to, size_t size, const char *format, ...);
@@ -183,6 +184,77 @@ static void a_fork_is_noticed(void **state)
 	assert_int_equal(WEXITSTATUS(status), 7);
 }
 
+/* Settings are read once in a process: each check has a child of its own. `variables`: NULL ends. */
+static void with_environment(char **variables, bool (*check)(void))
+{
+	int status = 0;
+	pid_t child = fork();
+	if (child == 0) {
+		environ = variables;
+		settings_read();
+		_exit(check() ? 0 : 1);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+}
+
+static bool are_defaults(void)
+{
+	return !settings.disabled && !settings.heap_off && !settings.block_off && !settings.wait_off &&
+	       !settings.perf_off && settings.follow && settings.heap_rate == 524288 && settings.block_rate_ns == 1000000 &&
+	       settings.wait_rate_ns == 10000000 && !settings.bad_rate.name && !settings.bad_disable && !*settings.address;
+}
+
+static bool are_all_set(void)
+{
+	return settings.heap_rate == 1 && settings.block_rate_ns == 7 && settings.wait_rate_ns == 1099511627776 &&
+	       !settings.follow && settings.perf_off && settings.names_off && !settings.signals_off &&
+	       !settings.threads_off && strcmp(settings.address, ":9527") == 0 && strcmp(settings.helper, "/x") == 0;
+}
+
+static bool are_off_by_rate(void)
+{
+	return settings.block_off && settings.wait_off && settings.heap_off && settings.block_rate_ns == 0 &&
+	       settings.wait_rate_ns == 0 && !settings.threads_off;
+}
+
+static bool are_off_by_word(void)
+{
+	return settings.block_off && settings.wait_off && settings.block_rate_ns == 0 && settings.wait_rate_ns == 0 &&
+	       !settings.heap_off;
+}
+
+static bool waits_are_off_with_threads(void)
+{
+	return settings.threads_off && settings.block_rate_ns == 0 && settings.wait_rate_ns == 0;
+}
+
+static bool nonsense_is_told(void)
+{
+	return settings.bad_rate.name && strcmp(settings.bad_rate.name, "CPPROF_BLOCK_RATE") == 0 &&
+	       strcmp(settings.bad_rate.text, "1ms") == 0 && settings.block_rate_ns == 1000000 && !settings.block_off &&
+	       settings.bad_disable && strcmp(settings.bad_disable, "Wait,heap") == 0 && settings.heap_off &&
+	       !settings.wait_off;
+}
+
+static void settings_are_read(void **state)
+{
+	char other[] = "CPPROF_HEAP_RATES=7", heap_1[] = "CPPROF_HEAP_RATE=1", block_7[] = "CPPROF_BLOCK_RATE=7";
+	char wait_large[] = "CPPROF_WAIT_RATE=1099511627776", follow_0[] = "CPPROF_FOLLOW=0",
+		 address[] = "CPPROF_ADDR=:9527";
+	char words[] = "CPPROF_DISABLE=perf,,names", helper[] = "CPPROF_HELPER=/x", heap_0[] = "CPPROF_HEAP_RATE=0";
+	char block_0[] = "CPPROF_BLOCK_RATE=0", wait_0[] = "CPPROF_WAIT_RATE=0", waits[] = "CPPROF_DISABLE=block,wait";
+	char threads[] = "CPPROF_DISABLE=threads", block_bad[] = "CPPROF_BLOCK_RATE=1ms",
+		 bad[] = "CPPROF_DISABLE=Wait,heap";
+	(void)state;
+	with_environment((char *[]){ other, NULL }, are_defaults);
+	with_environment((char *[]){ heap_1, block_7, wait_large, follow_0, address, words, helper, NULL }, are_all_set);
+	with_environment((char *[]){ heap_0, block_0, wait_0, NULL }, are_off_by_rate);
+	with_environment((char *[]){ block_7, waits, NULL }, are_off_by_word);
+	with_environment((char *[]){ block_7, threads, NULL }, waits_are_off_with_threads);
+	with_environment((char *[]){ block_bad, bad, NULL }, nonsense_is_told);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -193,6 +265,7 @@ int main(void)
 		cmocka_unit_test(profiles_are_written_on_own_memory),
 		cmocka_unit_test(copies_up_to_the_first_hole),
 		cmocka_unit_test(a_fork_is_noticed),
+		cmocka_unit_test(settings_are_read),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,6 +12,7 @@
 
 #include "runtime/shared/losses.h"
 #include "runtime/shared/stack_table.h"
+#include "runtime/shared/unloaded.h"
 
 #define THREADS 4
 #define STACKS 3000u
@@ -78,6 +79,33 @@ static void prefixes_differ(void **state)
 	assert_int_equal(count, 0);
 }
 
+static bool has_come_back;
+
+static bool is_back(const struct unloaded_module *module)
+{
+	(void)module;
+	return has_come_back;
+}
+
+/* The same addresses are another stack when a file has gone from there, and the same one when it has come back. */
+static void an_unloaded_stack_is_not_found_again(void **state)
+{
+	(void)state;
+	const uintptr_t inside[] = { 0x60001000, 0x400000 }, outside[] = { 0x60002000, 0x400000 };
+	const struct unloaded_module module = { 0x60001000, 0x60002000, 1 };
+	uint32_t old = stack_table_add(inside, 2), other = stack_table_add(outside, 2);
+	unloaded_add(&module, stack_table_count(), is_back);
+	has_come_back = true;
+	assert_int_equal(stack_table_add(inside, 2), old);
+	has_come_back = false;
+	unloaded_add(&module, stack_table_count(), is_back);
+	uint32_t new = stack_table_add(inside, 2);
+	assert_int_not_equal(new, old);
+	assert_int_not_equal(new, STACK_OVERFLOW);
+	assert_int_equal(stack_table_add(inside, 2), new);
+	assert_int_equal(stack_table_add(outside, 2), other);
+}
+
 static void *add_all(void *arg)
 {
 	uint32_t *ids = arg;
@@ -131,6 +159,7 @@ int main(void)
 		cmocka_unit_test(the_pseudo_stack_is_always_there),
 		cmocka_unit_test(equal_stacks_share_an_id),
 		cmocka_unit_test(prefixes_differ),
+		cmocka_unit_test(an_unloaded_stack_is_not_found_again),
 		cmocka_unit_test(threads_get_the_same_ids),
 		cmocka_unit_test(a_full_table_says_overflow),
 	};

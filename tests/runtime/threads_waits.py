@@ -6,6 +6,7 @@ Nothing is interrupted for it: the program is compiled in several ways, frame po
 import os
 import re
 import sys
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from threads_bed import HERE, Program, Skipped, require, run, threads_of  # noqa: E402
@@ -56,6 +57,35 @@ def check(program):
     program.end()
 
 
+SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
+
+
+def ages_of(program):
+    """Seconds by call, of the waits in progress: the longest of each."""
+    ages = {}
+    for page in ("block", "wait"):
+        text = program.get("/debug/pprof/%s?debug=1" % page)
+        for number, unit, call in re.findall(r"^# \d+ threads? waiting, (?:for|longest) ([\d.]+)([a-z]+), (\w+)", text, re.M):
+            ages[call] = max(ages.get(call, 0), float(number) * SECONDS[unit])
+    return ages
+
+
+def ages(bed):
+    """how long each wait has lasted, and that it goes on"""
+    with Program(bed, bed.program("threads_waits")) as program:
+        program.line("waiting ")
+        first = ages_of(program)
+        begun = time.monotonic()
+        time.sleep(1)
+        passed = time.monotonic() - begun
+        second = ages_of(program)
+        for name in names():
+            require(name in first and name in second, "no age of %s" % name)
+            # To a tenth, as they are written.
+            require(second[name] > first[name] + passed - 0.2, "%s: %g, later %g seconds" % (name, first[name], second[name]))
+        program.end()
+
+
 def as_built(bed):
     """every wait, as the build compiles"""
     with Program(bed, bed.program("threads_waits")) as program:
@@ -93,4 +123,4 @@ def without_privileges(bed):
 
 
 if __name__ == "__main__":
-    run([as_built, with_frame_pointers, without_optimization, signals_off, without_privileges])
+    run([as_built, ages, with_frame_pointers, without_optimization, signals_off, without_privileges])

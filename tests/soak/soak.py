@@ -1,4 +1,4 @@
-"""What takes hours: many differential cases, long fuzzing, and programs that are dumped all the time, in pieces, continued where
+"""What takes hours: many differential cases, long fuzzing, programs that are dumped all the time, and chaos, in pieces, continued where
 the last run stopped.
 
     soak.py                                all parts, until each has reached its goal
@@ -36,7 +36,7 @@ class State:
     def __init__(self, directory):
         self.directory = directory
         self.path = os.path.join(directory, "soak.json")
-        self.data = {"differential": {"next": 0, "builds": {}, "different": []}, "fuzz": {}, "dumps": {}}
+        self.data = {"differential": {"next": 0, "builds": {}, "different": []}, "fuzz": {}, "dumps": {}, "scrape": {}, "chaos": {}}
         os.makedirs(os.path.join(directory, "findings"), exist_ok=True)
         if os.path.exists(self.path):
             with open(self.path, encoding="utf-8") as stored:
@@ -193,15 +193,99 @@ class Dumps:
                 yield "    see " + path
 
 
+class Scrape:
+    """The default loops of the engines that scrape, at their own intervals (tests/scrape/loops.py): ten minutes at a time, since a
+    target that grows does so slowly."""
+
+    name = "scrape"
+    MINUTES = 10
+
+    def __init__(self, state, options):
+        self.state, self.options = state, options
+        self.mine = state.data["scrape"]
+        build = options.runtime_dir
+        self.arguments = ["--library", os.path.join(build, "lib", "libcpprof.so"), "--tool", os.path.join(build, "bin", "cpprof"),
+                          "--program", os.path.join(build, "tests", "scrape", "demo")]
+        self.why_not = None if os.path.exists(self.arguments[1]) else "no library below %s (build the preset \"dev\")" % build
+
+    def done(self):
+        return self.mine.get("minutes", 0) >= self.options.scrape_minutes
+
+    def step(self):
+        answer = subprocess.run([sys.executable, os.path.join(TOP, "tests", "scrape", "loops.py"), *self.arguments, "--real", "--seconds",
+                                 str(self.MINUTES * 60)], stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False)
+        self.mine["minutes"] = self.mine.get("minutes", 0) + self.MINUTES
+        if answer.returncode:
+            self.mine.setdefault("findings", []).append(self.state.finding("scrape-%d.txt" % int(time.time()), answer.stdout + answer.stderr))
+        return "loops: %d minutes, status %d, %s" % (self.MINUTES, answer.returncode, answer.stdout.strip().split("\n")[-1][:120])
+
+    def report(self):
+        found = self.mine.get("findings", [])
+        yield "scrape: %d of %g minutes, %d failed" % (self.mine.get("minutes", 0), self.options.scrape_minutes, len(found))
+        for path in found:
+            yield "    see " + path
+
+
+class Chaos:
+    """Everything at once, in C and in C++, and a program that bears no EINTR, while every profile is asked for (tests/runtime/chaos.py): a
+    minute at a time, each with another seed."""
+
+    name = "chaos"
+    KINDS = ("c", "c++", "eintr")
+
+    def __init__(self, state, options):
+        self.state, self.options = state, options
+        self.mine = state.data["chaos"]
+        build = options.runtime_dir
+        self.arguments = ["--library", os.path.join(build, "lib", "libcpprof.so"), "--tool", os.path.join(build, "bin", "cpprof"),
+                          "--programs", os.path.join(build, "tests", "runtime", "programs")]
+        self.why_not = None if os.path.exists(self.arguments[1]) else "no library below %s (build the preset \"dev\")" % build
+
+    def entry(self, kind):
+        return self.mine.setdefault(kind, {"seconds": 0, "runs": 0, "builds": {}, "findings": []})
+
+    def done(self):
+        return all(self.entry(kind)["seconds"] >= self.options.chaos_minutes * 60 for kind in self.KINDS)
+
+    def step(self):
+        kind = min(self.KINDS, key=lambda name: self.entry(name)["seconds"])
+        entry = self.entry(kind)
+        seconds = max(1, min(PIECE_SECONDS, int(self.options.chaos_minutes * 60) - entry["seconds"]))
+        seed = entry["runs"] + 1
+        answer = subprocess.run([sys.executable, os.path.join(TOP, "tests", "runtime", "chaos.py"), *self.arguments, "--only", kind,
+                                 "--seconds", str(seconds), "--seed", str(seed)],
+                                stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False)
+        if answer.returncode == 77:
+            self.why_not = answer.stdout.strip()
+            return "%s: %s" % (kind, self.why_not)
+        entry["seconds"] += seconds
+        entry["runs"] += 1
+        build = file_digest(self.arguments[1])
+        entry["builds"][build] = entry["builds"].get(build, 0) + seconds
+        if answer.returncode:
+            entry["findings"].append(self.state.finding("chaos-%s-%d.txt" % (kind, int(time.time())), answer.stdout + answer.stderr))
+        return "chaos %s: %d s, seed %d, status %d, %s" % (kind, seconds, seed, answer.returncode, answer.stdout.strip().split("\n")[0][:160])
+
+    def report(self):
+        for kind, entry in sorted(self.mine.items()):
+            present = entry["builds"].get(file_digest(self.arguments[1]), 0) if os.path.exists(self.arguments[1]) else 0
+            yield "chaos %s: %.1f of %g minutes (%.1f with the present library), %d runs, %d failed" % (
+                kind, entry["seconds"] / 60, self.options.chaos_minutes, present / 60, entry["runs"], len(entry["findings"]))
+            for path in entry["findings"]:
+                yield "    see " + path
+
+
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--part", choices=["differential", "fuzz", "dumps"], help="only this part")
+    parser.add_argument("--part", choices=["differential", "fuzz", "dumps", "scrape", "chaos"], help="only this part")
     parser.add_argument("--hours", type=float, help="stop after this long; the next run goes on from there")
     parser.add_argument("--cases", type=int, default=20000, help="differential cases in all")
     parser.add_argument("--seed", default="soak")
     parser.add_argument("--fuzz-minutes", type=float, default=60, help="minutes for each fuzz program in all")
     parser.add_argument("--fuzz-dir", default=os.path.join(TOP, "build", "fuzz"))
     parser.add_argument("--dump-minutes", type=float, default=10, help="minutes for each program that is dumped")
+    parser.add_argument("--scrape-minutes", type=float, default=10, help="minutes of the loops of engines that scrape")
+    parser.add_argument("--chaos-minutes", type=float, default=10, help="minutes of chaos of each kind")
     parser.add_argument("--runtime-dir", default=os.path.join(TOP, "build", "dev"))
     parser.add_argument("--cpprof")
     parser.add_argument("--report", action="store_true", help="only print what is covered")
@@ -226,17 +310,18 @@ def main():
     options = parse_arguments()
     state = State(os.environ.get("CPPROF_SOAK_DIR") or os.path.join(TOP, "build", "soak"))
     if options.restart:
-        state.data.update({"differential": {"next": 0, "builds": {}, "different": []}, "fuzz": {}, "dumps": {}})
+        state.data.update({"differential": {"next": 0, "builds": {}, "different": []}, "fuzz": {}, "dumps": {}, "scrape": {}, "chaos": {}})
         state.save()
-    parts = [part(state, options) for part in (Differential, Fuzz, Dumps) if options.part in (None, part.name)]
+    parts = [part(state, options) for part in (Differential, Fuzz, Dumps, Scrape, Chaos) if options.part in (None, part.name)]
     deadline = time.monotonic() + options.hours * 3600 if options.hours else None
     try:
         if not options.report:
             work(parts, deadline, state)
     except KeyboardInterrupt:
         print("stopped; the next run goes on from here")
-    bad = state.data["differential"]["different"] + [path for kind in ("fuzz", "dumps")
+    bad = state.data["differential"]["different"] + [path for kind in ("fuzz", "dumps", "chaos")
                                                 for entry in state.data[kind].values() for path in entry["findings"]]
+    bad += state.data["scrape"].get("findings", [])
     for part in parts:
         print("\n".join(part.report()) or part.name + ": nothing yet")
         if part.why_not:

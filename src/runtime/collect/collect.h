@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "runtime/collect/table.h"
+#include "runtime/shared/contention.h"
 #include "runtime/shared/threads.h"
 
 /* heap and allocs are the same rows; `allocs` only names another default type. */
@@ -17,6 +18,15 @@ uint64_t collect_heap_lock_ns(void); /* the longest that a collection has held w
 const char *heap_why_off(void);
 /* The implementation that answers malloc, for the index: "glibc", "jemalloc", "the program's own". */
 const char *heap_allocator(void);
+
+/* block, mutex, wait: the sums of all waits so far (CONTENTION_*). */
+void collect_contention(enum contention_kind kind, struct table *ret_table);
+/* The waits in progress instead: a row for each stack, call and object, with the number of waiting threads and their time together; label
+ * "age" (nanoseconds) of the longest. No mutex. */
+void collect_waiting(enum contention_kind kind, struct table *ret_table);
+uint32_t collect_contention_count(enum contention_kind kind); /* of rows, for the index */
+/* NULL when it is on; else why not: "off: CPPROF_BLOCK_RATE=0". */
+const char *contention_why_off(enum contention_kind kind);
 
 /* One thread of the host, as a dump found it. */
 struct thread_view {

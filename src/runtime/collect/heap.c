@@ -47,6 +47,7 @@ static int64_t whole_objects(uint64_t parts)
 
 static void fill_row(struct table_row *row, uint32_t stack, const struct heap_bucket *bucket)
 {
+	row->stack = stack;
 	row->frames = stack_table_get(stack, &row->frame_count);
 	row->values[0] = whole_objects(bucket->alloc_objects);
 	row->values[1] = (int64_t)bucket->alloc_bytes;

@@ -20,7 +20,8 @@
 #include "runtime/shared/settings.h"
 #include "runtime/shared/sys.h"
 
-#define TIME_LIMIT_NS ((uint64_t)10 * 1000 * 1000 * 1000)
+#define TIME_LIMIT_NS \
+	((uint64_t)4 * 1000 * 1000 * 1000) /* nobody is served meanwhile, and scrapers wait for ten seconds */
 #define PAUSE_AFTER_FAILURE_NS ((uint64_t)60 * 1000 * 1000 * 1000)
 #define REQUEST_MAX ((size_t)64 * 1024 * 1024)
 #define ANSWER_MAX ((size_t)64 * 1024 * 1024)

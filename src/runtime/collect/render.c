@@ -280,6 +280,7 @@ bool render_profile(const struct table *table, struct buffer *to)
 {
 	struct builder *builder = work_alloc(sizeof(*builder));
 	struct table merged = *table;
+	table_settle_unloaded(&merged);
 	table_merge_rows(&merged);
 	builder->table = &merged;
 	profile_init(&builder->profile);

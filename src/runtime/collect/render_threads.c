@@ -14,6 +14,7 @@
 #include "runtime/shared/frames.h"
 #include "runtime/shared/region.h"
 #include "runtime/shared/stack_table.h"
+#include "runtime/shared/unloaded.h"
 
 #define SHOWN_AT_EACH_END 50u
 #define MINUTE_NS ((int64_t)60 * 1000 * 1000 * 1000)
@@ -100,8 +101,14 @@ struct shown {
 	uint32_t line_ix;
 };
 
+struct creation {
+	const uintptr_t *frames;
+	uint32_t count; /* 0 = unknown */
+};
+
 struct view {
 	struct frame_set set;
+	struct creation *creations; /* of the dump's threads; asked for once, since a file may be unloaded meanwhile */
 	uintptr_t *visible;
 	struct shown *shown; /* of the thread being written */
 	uint32_t shown_capacity;
@@ -202,19 +209,25 @@ static void append_stack(struct buffer *to, struct view *view, const struct fram
 	}
 }
 
-/* The stack of the call that made the thread; NULL = unknown. */
-static const uintptr_t *creation_frames(const struct thread_view *thread, uint32_t *ret_count)
+/* The stack of the call that made the thread, as it is to be named now. */
+static struct creation creation_of(const struct thread_view *thread)
 {
+	struct creation creation = { NULL, 0 };
 	if (thread->creation_stack == STACK_OVERFLOW)
-		return NULL;
-	return stack_table_get(thread->creation_stack, ret_count);
+		return creation;
+	creation.frames = stack_table_get(thread->creation_stack, &creation.count);
+	if (!unloaded_stack(creation.frames, creation.count, thread->creation_stack))
+		return creation;
+	uintptr_t *settled = work_alloc_array(creation.count, sizeof(*settled));
+	unloaded_replace(creation.frames, creation.count, thread->creation_stack, settled);
+	creation.frames = settled;
+	return creation;
 }
 
-static void append_creator(struct buffer *to, struct view *view, const struct thread_view *thread)
+static void append_creator(struct buffer *to, struct view *view, const struct thread_view *thread,
+                           const struct creation *creation)
 {
-	uint32_t frame_count;
-	const uintptr_t *frames = creation_frames(thread, &frame_count);
-	uint32_t count = frames ? show_stack(view, frames, frame_count) : 0, first = 0;
+	uint32_t count = creation->count ? show_stack(view, creation->frames, creation->count) : 0, first = 0;
 	/* The wrapper of pthread_create says nothing. */
 	while (first < count && frame_is_wrapper(view->set.frames[view->shown[first].frame_ix]))
 		first++;
@@ -241,13 +254,12 @@ void render_threads(const struct thread_dump *dump, struct buffer *to)
 {
 	struct view *view = work_alloc(sizeof(*view));
 	view->visible = work_alloc_array(FRAMES_MAX, sizeof(*view->visible));
+	view->creations = work_alloc_array(dump->count, sizeof(*view->creations));
 	frame_set_init(&view->set);
 	for (uint32_t i = 0; i < dump->count; i++) {
-		uint32_t count;
-		const uintptr_t *creation = creation_frames(&dump->threads[i], &count);
+		view->creations[i] = creation_of(&dump->threads[i]);
 		collect_frames(view, dump->threads[i].frames.at, dump->threads[i].frames.count);
-		if (creation)
-			collect_frames(view, creation, count);
+		collect_frames(view, view->creations[i].frames, view->creations[i].count);
 	}
 	frame_set_name(&view->set);
 	for (uint32_t i = 0; i < dump->count; i++) {
@@ -255,6 +267,6 @@ void render_threads(const struct thread_dump *dump, struct buffer *to)
 			buffer_append_char(to, '\n');
 		append_header(to, &dump->threads[i]);
 		append_stack(to, view, &dump->threads[i].frames);
-		append_creator(to, view, &dump->threads[i]);
+		append_creator(to, view, &dump->threads[i], &view->creations[i]);
 	}
 }

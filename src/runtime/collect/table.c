@@ -5,6 +5,7 @@
 
 #include "runtime/shared/own_libc.h"
 #include "runtime/shared/region.h"
+#include "runtime/shared/unloaded.h"
 
 /* Rows by their frames and labels: open addressing over indices + 1. */
 struct row_index {
@@ -27,7 +28,7 @@ static uint64_t mix_text(uint64_t hash, const char *text)
 
 static uint64_t row_hash(const struct table_row *row)
 {
-	uint64_t hash = row->frame_count;
+	uint64_t hash = mix(row->frame_count, row->stack);
 	for (uint32_t i = 0; i < row->frame_count; i++)
 		hash = mix(hash, row->frames[i]);
 	for (uint32_t i = 0; i < row->label_count; i++) {
@@ -55,7 +56,7 @@ static int compare_labels(const struct table_label *a, const struct table_label 
 	return order ? order : (a->number > b->number) - (a->number < b->number);
 }
 
-/* By frames from the leaf, then by labels; 0 = the same row. */
+/* By frames from the leaf, then by labels and the stack's id; 0 = the same row. */
 static int compare_keys(const struct table_row *a, const struct table_row *b)
 {
 	uint32_t shorter = a->frame_count < b->frame_count ? a->frame_count : b->frame_count;
@@ -72,7 +73,7 @@ static int compare_keys(const struct table_row *a, const struct table_row *b)
 		if (order)
 			return order;
 	}
-	return 0;
+	return (a->stack > b->stack) - (a->stack < b->stack);
 }
 
 static void index_init(struct row_index *index, uint64_t rows)
@@ -142,6 +143,21 @@ static void finish(struct table *table)
 	table->row_count = kept;
 	uint32_t last = table->value_count ? table->value_count - 1 : 0;
 	own_sort(table->rows, table->row_count, sizeof(*table->rows), compare_rows, &last);
+}
+
+void table_settle_unloaded(struct table *table)
+{
+	struct table_row *rows = work_alloc_array(table->row_count, sizeof(*rows));
+	for (uint32_t i = 0; i < table->row_count; i++) {
+		rows[i] = table->rows[i];
+		if (rows[i].stack && unloaded_stack(rows[i].frames, rows[i].frame_count, rows[i].stack)) {
+			uintptr_t *frames = work_alloc_array(rows[i].frame_count, sizeof(*frames));
+			unloaded_replace(rows[i].frames, rows[i].frame_count, rows[i].stack, frames);
+			rows[i].frames = frames;
+		}
+		rows[i].stack = 0;
+	}
+	table->rows = rows;
 }
 
 void table_merge_rows(struct table *table)

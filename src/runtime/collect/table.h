@@ -24,6 +24,7 @@ struct table_row {
 	const uintptr_t *frames; /* leaf first, frames.h */
 	uint32_t frame_count;
 	uint32_t label_count;
+	uint32_t stack; /* id in the table of stacks, part of what tells rows apart; 0 = the frames are of today */
 	int64_t values[TABLE_VALUES_MAX];
 	/* heap: counts as sampled, without weights, for the text form: alloc objects, alloc bytes, in-use objects, in-use bytes. */
 	int64_t raw[TABLE_VALUES_MAX];
@@ -48,6 +49,8 @@ struct table {
 
 /* Rows of equal frames and labels become one; rows that are all zero go. Orders by the last value, falling, then by frames. */
 void table_merge_rows(struct table *table);
+/* Frames of files that have been unloaded since become [unloaded code]; afterwards no row has a stack's id. Before rows are shown. */
+void table_settle_unloaded(struct table *table);
 /* later - earlier, row by row (equal frames and labels), for ?seconds=N; into *later. */
 void table_subtract(struct table *later, const struct table *earlier);
 

@@ -19,7 +19,9 @@
 #include "runtime/shared/region.h"
 #include "runtime/shared/sys.h"
 #include "runtime/shared/threads.h"
+#include "runtime/shared/ticks.h"
 #include "runtime/signal/dump.h"
+#include "runtime/signal/our_signal.h"
 #include "runtime/signal/unwind.h"
 
 #define BATCH PROC_STOPS_MAX
@@ -50,7 +52,7 @@ struct candidate {
 	uint32_t sequence;            /* SEEN_WAITING */
 	enum wait_call call;
 	uint64_t object;
-	uint64_t since_ns;
+	uint64_t since_ticks;
 	struct task_stop stop; /* SEEN_BLOCKED */
 	struct unwind_registers registers;
 	struct unwind_copy copy;
@@ -145,7 +147,7 @@ static bool read_published(struct candidate *candidate)
 		return false;
 	candidate->call = (enum wait_call)atomic_load_explicit(&record->wait_call, memory_order_relaxed);
 	candidate->object = atomic_load_explicit(&record->wait_object, memory_order_relaxed);
-	candidate->since_ns = atomic_load_explicit(&record->wait_since_ns, memory_order_relaxed);
+	candidate->since_ticks = atomic_load_explicit(&record->wait_since_ticks, memory_order_relaxed);
 	candidate->registers = record->wait_registers;
 	candidate->sequence = sequence;
 	atomic_thread_fence(memory_order_acquire);
@@ -325,15 +327,14 @@ static void tell_only(struct reader *reader, uint32_t index, enum pseudo_frame f
 static int64_t waiting_ns(const struct candidate *candidate)
 {
 	struct thread_record *record = candidate->record;
-	uint64_t now_ns = clock_ns(CLOCK_MONOTONIC_COARSE), since_ns = candidate->since_ns;
-	if (!since_ns && record->seen_sequence == candidate->sequence)
-		since_ns = record->seen_ns;
-	else if (!since_ns) {
-		record->seen_sequence = candidate->sequence;
-		record->seen_ns = now_ns;
-		return -1;
-	}
-	return now_ns > since_ns ? (int64_t)(now_ns - since_ns) : 0;
+	if (candidate->since_ticks)
+		return (int64_t)ticks_since_ns(candidate->since_ticks);
+	uint64_t now_ns = monotonic_ns();
+	if (record->seen_sequence == candidate->sequence)
+		return (int64_t)(now_ns - record->seen_ns);
+	record->seen_sequence = candidate->sequence;
+	record->seen_ns = now_ns;
+	return -1;
 }
 
 /* Unwinds what was copied, copying more where it is needed, and tells. False: the thread has moved meanwhile. */
@@ -453,7 +454,7 @@ static void ask(struct reader *reader, struct asking *asking, uint32_t index)
 	enum seen seen = reader->has_proc ? read_one(reader, index) : SEEN_REFUSED;
 	if (seen != SEEN_RUNNING && seen != SEEN_REFUSED)
 		return;
-	if (reader->has_proc && task_blocks(tid, dump_signal())) {
+	if (reader->has_proc && task_blocks(tid, our_signal(OUR_DUMPS))) {
 		tell_only(reader, index, PSEUDO_NO_ANSWER);
 		return;
 	}

@@ -151,6 +151,7 @@ static void add_creation(struct table *table, uint32_t *room, uint32_t stack, ui
 	if (!count)
 		return;
 	struct table_row *row = append_row(table, room);
+	row->stack = stack;
 	row->frames = stack_table_get(stack, &row->frame_count);
 	row->values[0] = (int64_t)count;
 	row->labels[0] = (struct table_label){ .key = "state", .text = state };

@@ -10,25 +10,6 @@ __extension__ typedef unsigned __int128 wide;
 /* e^-32 < 2^-46: beyond it a block is as good as always sampled. */
 #define CERTAIN 32u
 
-uint64_t heap_random(uint64_t *state)
-{
-	uint64_t x = *state;
-	x ^= x >> 12;
-	x ^= x << 25;
-	x ^= x >> 27;
-	*state = x;
-	return x * 0x2545F4914F6CDD1Du;
-}
-
-uint64_t heap_seed(uint64_t from)
-{
-	uint64_t x = from + 0x9E3779B97F4A7C15u;
-	x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9u;
-	x = (x ^ x >> 27) * 0x94D049BB133111EBu;
-	x ^= x >> 31;
-	return x ? x : 1;
-}
-
 /* -log2(random / 2^64) in Q40, bit by bit: squaring the mantissa doubles its logarithm, whose next bit is then whether
  * the square reached 2. */
 static uint64_t negative_log2_q40(uint64_t random)

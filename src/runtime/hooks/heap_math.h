@@ -8,13 +8,10 @@
 
 #include <stdint.h>
 
+#include "runtime/shared/random.h"
+
 #define HEAP_RATE_MAX ((uint64_t)1 << 40)
 #define HEAP_OBJECT 256u /* the unit in which objects are counted: 1/256 object */
-
-/* The next number of a xorshift64* sequence; *state must not be 0. */
-uint64_t heap_random(uint64_t *state);
-/* A state that is not 0 from any number: the splitmix64 finalizer. */
-uint64_t heap_seed(uint64_t from);
 
 /* floor(-ln(random / 2^64) * rate): bytes to let pass before the next sample, so that the samples are a Poisson process
  * over the bytes with mean distance `rate` (<= HEAP_RATE_MAX). A block of n bytes is sampled if n > gap. Error of

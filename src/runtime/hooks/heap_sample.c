@@ -151,14 +151,14 @@ bool heap_due(size_t size)
 		return false;
 	}
 	if (tls.random) {
-		tls.heap_left = (int64_t)heap_gap(heap_random(&tls.random), rate);
+		tls.heap_left = (int64_t)heap_gap(random_next(&tls.random), rate);
 		return true;
 	}
 	/* The thread's first allocation, against its first gap. */
-	tls.random = heap_seed(atomic_fetch_add(&seed, 0x9E3779B97F4A7C15u));
-	uint64_t gap = heap_gap(heap_random(&tls.random), rate);
+	tls.random = random_seed(atomic_fetch_add(&seed, 0x9E3779B97F4A7C15u));
+	uint64_t gap = heap_gap(random_next(&tls.random), rate);
 	bool due = counted > gap;
-	tls.heap_left = (int64_t)(due ? heap_gap(heap_random(&tls.random), rate) : gap - counted);
+	tls.heap_left = (int64_t)(due ? heap_gap(random_next(&tls.random), rate) : gap - counted);
 	return due;
 }
 
@@ -172,7 +172,7 @@ HEAP_SLOW void heap_record(const void *block, size_t size)
 	begin(&section);
 	UNWIND_HERE(&registers);
 	unwind_self(&registers, true, &frames);
-	struct heap_weight weight = heap_weigh(size, rate, heap_random(&tls.random));
+	struct heap_weight weight = heap_weigh(size, rate, random_next(&tls.random));
 	struct live_sample sample = {
 		.address = (uintptr_t)block,
 		.size = size,

@@ -7,6 +7,7 @@
 
 #include "runtime/hooks/syscall.h"
 #include "runtime/hooks/threads.h"
+#include "runtime/hooks/wait_record.h"
 #include "runtime/shared/settings.h"
 #include "runtime/shared/threads.h"
 #include "runtime/shared/tls.h"
@@ -53,6 +54,7 @@ void threads_init(void)
 		real_calls_find();
 	/* The constructor may have decided against this process since. */
 	read_off();
+	wait_rates_set();
 	if (!hooks_off)
 		thread_self();
 }

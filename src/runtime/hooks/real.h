@@ -4,6 +4,8 @@
 #ifndef CPPROF_RUNTIME_HOOKS_REAL_H
 #define CPPROF_RUNTIME_HOOKS_REAL_H
 
+#include <dlfcn.h>
+#include <link.h>
 #include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
@@ -16,6 +18,7 @@
 #include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/sem.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -39,6 +42,7 @@ _Noreturn void __longjmp_chk(struct __jmp_buf_tag *to, int value);
 	X(pthread_create) X(pthread_join) X(pthread_timedjoin_np) X(pthread_clockjoin_np) X(pthread_tryjoin_np) \
 	X(pthread_detach) X(thrd_create) X(thrd_join) X(thrd_detach) \
 	X(pthread_mutex_lock) X(pthread_mutex_trylock) X(pthread_mutex_timedlock) X(pthread_mutex_clocklock) \
+	X(pthread_mutex_unlock) X(pthread_rwlock_unlock) X(mtx_unlock) \
 	X(pthread_rwlock_rdlock) X(pthread_rwlock_wrlock) X(pthread_rwlock_tryrdlock) X(pthread_rwlock_trywrlock) \
 	X(pthread_rwlock_timedrdlock) X(pthread_rwlock_timedwrlock) \
 	X(pthread_rwlock_clockrdlock) X(pthread_rwlock_clockwrlock) \
@@ -50,9 +54,10 @@ _Noreturn void __longjmp_chk(struct __jmp_buf_tag *to, int value);
 	X(accept) X(accept4) X(connect) X(read) X(readv) X(recv) X(recvfrom) X(recvmsg) X(recvmmsg) \
 	X(write) X(writev) X(send) X(sendto) X(sendmsg) X(sendmmsg) \
 	X(nanosleep) X(clock_nanosleep) X(usleep) X(sleep) X(pause) \
-	X(sigaction) X(sigwait) X(sigwaitinfo) X(sigtimedwait) X(sigsuspend) \
+	X(sigaction) X(signal) X(signalfd) X(sigwait) X(sigwaitinfo) X(sigtimedwait) X(sigsuspend) \
 	X(wait) X(waitpid) X(wait3) X(wait4) X(waitid) \
 	X(flock) X(fsync) X(fdatasync) X(msgrcv) X(msgsnd) X(semop) X(semtimedop) \
+	X(dlclose) X(dl_iterate_phdr) \
 	X(longjmp) X(_longjmp) X(siglongjmp) X(__longjmp_chk)
 /* X(name, version): glibc has an older function of this name, with another layout of its argument. */
 #define REAL_VERSIONED_CALLS(X) \

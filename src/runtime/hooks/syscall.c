@@ -7,10 +7,12 @@
 #include "runtime/hooks/syscall.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <linux/futex.h>
 #include <linux/seccomp.h>
 
 #include "runtime/hooks/wait.h"
+#include "runtime/life.h"
 
 long (*real_syscall)(long number, ...) __attribute__((used));
 
@@ -31,7 +33,8 @@ static long futex_wait(long number, long word, long operation, long c, long d, l
 {
 	WAIT_ENTER(syscall, word, -1);
 	long result = real_syscall(number, word, operation, c, d, e, f);
-	WAIT_LEAVE();
+	/* The word had changed already: no wait. */
+	WAIT_LEAVE_IF(result >= 0 || errno != EAGAIN);
 	return result;
 }
 

@@ -15,8 +15,11 @@
 #include <unwind.h>
 
 #include "runtime/hooks/wait.h"
+#include "runtime/life.h"
 #include "runtime/shared/frames.h"
 #include "runtime/shared/stack_table.h"
+#include "runtime/shared/sys.h"
+#include "runtime/signal/cpu_sample.h"
 
 /* What others look for in a thread: its record, which stays here when tls.thread has gone; and what they leave there. */
 struct joining {
@@ -62,7 +65,9 @@ static void end_self(void)
 		return;
 	if (atomic_load(&joining.claimed))
 		atomic_store(&record->detached, 1);
+	wait_abandon();
 	tls.thread = &thread_nobody;
+	cpu_self_end();
 	thread_record_ended(record);
 }
 
@@ -93,6 +98,7 @@ static void begin_self(struct thread_record *record)
 	atomic_store(&record->tid, sys_gettid());
 	tls.thread = record;
 	atomic_store(&joining.record, record);
+	cpu_self_begin(record->start_routine);
 }
 
 static void *begin_pthread(void *argument)
@@ -246,7 +252,7 @@ HOOK int pthread_join(pthread_t thread, void **ret_result)
 	struct thread_record *record = claim(thread);
 	WAIT_ENTER(pthread_join, thread, -1);
 	int result = REAL(pthread_join)(thread, ret_result);
-	WAIT_LEAVE();
+	WAIT_LEAVE_UNLESS_SHORT();
 	after_join(thread, record, result == 0);
 	return result;
 }
@@ -258,7 +264,7 @@ HOOK int pthread_timedjoin_np(pthread_t thread, void **ret_result, const struct 
 	struct thread_record *record = claim(thread);
 	WAIT_ENTER(pthread_timedjoin_np, thread, -1);
 	int result = REAL(pthread_timedjoin_np)(thread, ret_result, until);
-	WAIT_LEAVE();
+	WAIT_LEAVE_UNLESS_SHORT();
 	after_join(thread, record, result == 0);
 	return result;
 }
@@ -270,7 +276,7 @@ HOOK int pthread_clockjoin_np(pthread_t thread, void **ret_result, clockid_t clo
 	struct thread_record *record = claim(thread);
 	WAIT_ENTER(pthread_clockjoin_np, thread, -1);
 	int result = REAL(pthread_clockjoin_np)(thread, ret_result, clock, until);
-	WAIT_LEAVE();
+	WAIT_LEAVE_UNLESS_SHORT();
 	after_join(thread, record, result == 0);
 	return result;
 }
@@ -294,7 +300,7 @@ HOOK int thrd_join(thrd_t thread, int *ret_result)
 	struct thread_record *record = claim(thread);
 	WAIT_ENTER(thrd_join, thread, -1);
 	int result = REAL(thrd_join)(thread, ret_result);
-	WAIT_LEAVE();
+	WAIT_LEAVE_UNLESS_SHORT();
 	after_join(thread, record, result == thrd_success);
 	return result;
 }

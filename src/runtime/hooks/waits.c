@@ -1,21 +1,49 @@
-/* waits.c - the wrappers of locks, conditions, sleeps and waits for signals and children, and what happens to a publication
- * when the stack is unwound through a wrapper. Descriptors and sockets are in waits_io.c.
- *
- * Locks are tried first: an uncontended one costs no publication. Only a plain "busy" goes on to the blocking call; whatever
- * else the attempt says (taken, taken from a dead owner, an error) is what the lock call would have said. The timed forms check
- * their time before they try, and some are cancellation points, so they are called at once.
+/* waits.c - the wrappers of sleeps and of waits for signals, children and System V objects; and what all wrappers share: what comes before a
+ * publication that is not plain, and what happens to one when the stack is unwound through a wrapper. Locks are in waits_lock.c,
+ * conditions and semaphores in waits_cond.c, descriptors in waits_io.c.
  */
+#include "runtime/hooks/sigaction.h"
 #include "runtime/hooks/wait.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <unwind.h>
+
+#include "runtime/hooks/waiters.h"
+#include "runtime/life.h"
+
+__attribute__((noinline)) struct thread_record *wait_begin_slow(int fd)
+{
+	if (tls.guard || hooks_off)
+		return NULL;
+	process_check();
+	life_waits(fd);
+	if (atomic_load_explicit(&life_settled, memory_order_relaxed)) {
+		process_open();
+		/* Switched off in the meantime, and closed before it was opened. */
+		if (__atomic_load_n(&hooks_off, __ATOMIC_SEQ_CST))
+			process_close();
+	}
+	return thread_self();
+}
+
+static void leave_locks(struct thread_record *record)
+{
+	for (uint32_t place = 0; place < THREAD_LOCK_WAITS; place++) {
+		uint64_t entered = atomic_load_explicit(&record->waits_for[place], memory_order_relaxed);
+		if (!entered)
+			continue;
+		atomic_store_explicit(&record->waits_for[place], 0, memory_order_relaxed);
+		waiters_leave(entered, ticks_now());
+	}
+}
 
 void wait_abandon(void)
 {
 	struct thread_record *record = tls.thread;
-	if (record && record != &thread_nobody)
-		wait_end(record);
+	if (!record || record == &thread_nobody)
+		return;
+	wait_end(record);
+	leave_locks(record);
 }
 
 /* Called by the host's unwinder for each frame of a wrapper: the publication goes, the unwinding goes on. It asks the unwinder
@@ -34,189 +62,6 @@ _Unwind_Reason_Code cpprof_wait_personality(int version, _Unwind_Action actions,
 	if (actions & _UA_CLEANUP_PHASE)
 		wait_abandon();
 	return _URC_CONTINUE_UNWIND;
-}
-
-HOOK int pthread_mutex_lock(pthread_mutex_t *mutex)
-{
-	int result = REAL(pthread_mutex_trylock)(mutex);
-	if (result != EBUSY)
-		return result;
-	WAIT_ENTER(pthread_mutex_lock, mutex, -1);
-	result = REAL(pthread_mutex_lock)(mutex);
-	WAIT_LEAVE();
-	return result;
-}
-
-HOOK int pthread_mutex_timedlock(pthread_mutex_t *restrict mutex, const struct timespec *restrict until)
-{
-	WAIT_ENTER(pthread_mutex_timedlock, mutex, -1);
-	int result = REAL(pthread_mutex_timedlock)(mutex, until);
-	WAIT_LEAVE();
-	return result;
-}
-
-HOOK int pthread_mutex_clocklock(pthread_mutex_t *restrict mutex, clockid_t clock,
-                                 const struct timespec *restrict until)
-{
-	WAIT_ENTER(pthread_mutex_clocklock, mutex, -1);
-	int result = REAL(pthread_mutex_clocklock)(mutex, clock, until);
-	WAIT_LEAVE();
-	return result;
-}
-
-HOOK int pthread_rwlock_rdlock(pthread_rwlock_t *lock)
-{
-	int result = REAL(pthread_rwlock_tryrdlock)(lock);
-	if (result != EBUSY)
-		return result;
-	WAIT_ENTER(pthread_rwlock_rdlock, lock, -1);
-	result = REAL(pthread_rwlock_rdlock)(lock);
-	WAIT_LEAVE();
-	return result;
-}
-
-HOOK int pthread_rwlock_wrlock(pthread_rwlock_t *lock)
-{
-	int result = REAL(pthread_rwlock_trywrlock)(lock);
-	if (result != EBUSY)
-		return result;
-	WAIT_ENTER(pthread_rwlock_wrlock, lock, -1);
-	result = REAL(pthread_rwlock_wrlock)(lock);
-	WAIT_LEAVE();
-	return result;
-}
-
-HOOK int pthread_rwlock_timedrdlock(pthread_rwlock_t *restrict lock, const struct timespec *restrict until)
-{
-	WAIT_ENTER(pthread_rwlock_timedrdlock, lock, -1);
-	int result = REAL(pthread_rwlock_timedrdlock)(lock, until);
-	WAIT_LEAVE();
-	return result;
-}
-
-HOOK int pthread_rwlock_timedwrlock(pthread_rwlock_t *restrict lock, const struct timespec *restrict until)
-{
-	WAIT_ENTER(pthread_rwlock_timedwrlock, lock, -1);
-	int result = REAL(pthread_rwlock_timedwrlock)(lock, until);
-	WAIT_LEAVE();
-	return result;
-}
-
-HOOK int pthread_rwlock_clockrdlock(pthread_rwlock_t *restrict lock, clockid_t clock,
-                                    const struct timespec *restrict until)
-{
-	WAIT_ENTER(pthread_rwlock_clockrdlock, lock, -1);
-	int result = REAL(pthread_rwlock_clockrdlock)(lock, clock, until);
-	WAIT_LEAVE();
-	return result;
-}
-
-HOOK int pthread_rwlock_clockwrlock(pthread_rwlock_t *restrict lock, clockid_t clock,
-                                    const struct timespec *restrict until)
-{
-	WAIT_ENTER(pthread_rwlock_clockwrlock, lock, -1);
-	int result = REAL(pthread_rwlock_clockwrlock)(lock, clock, until);
-	WAIT_LEAVE();
-	return result;
-}
-
-HOOK int pthread_cond_wait(pthread_cond_t *restrict condition, pthread_mutex_t *restrict mutex)
-{
-	WAIT_ENTER(pthread_cond_wait, condition, -1);
-	int result = REAL(pthread_cond_wait)(condition, mutex);
-	WAIT_LEAVE();
-	return result;
-}
-
-HOOK int pthread_cond_timedwait(pthread_cond_t *restrict condition, pthread_mutex_t *restrict mutex,
-                                const struct timespec *restrict until)
-{
-	WAIT_ENTER(pthread_cond_timedwait, condition, -1);
-	int result = REAL(pthread_cond_timedwait)(condition, mutex, until);
-	WAIT_LEAVE();
-	return result;
-}
-
-HOOK int pthread_cond_clockwait(pthread_cond_t *restrict condition, pthread_mutex_t *restrict mutex, clockid_t clock,
-                                const struct timespec *restrict until)
-{
-	WAIT_ENTER(pthread_cond_clockwait, condition, -1);
-	int result = REAL(pthread_cond_clockwait)(condition, mutex, clock, until);
-	WAIT_LEAVE();
-	return result;
-}
-
-HOOK int pthread_barrier_wait(pthread_barrier_t *barrier)
-{
-	WAIT_ENTER(pthread_barrier_wait, barrier, -1);
-	int result = REAL(pthread_barrier_wait)(barrier);
-	WAIT_LEAVE();
-	return result;
-}
-
-HOOK int sem_wait(sem_t *semaphore)
-{
-	/* sem_wait acts on a pending cancellation even if it need not wait; and a failed attempt sets errno. */
-	pthread_testcancel();
-	int saved = errno;
-	if (REAL(sem_trywait)(semaphore) == 0)
-		return 0;
-	errno = saved;
-	WAIT_ENTER(sem_wait, semaphore, -1);
-	int result = REAL(sem_wait)(semaphore);
-	WAIT_LEAVE();
-	return result;
-}
-
-HOOK int sem_timedwait(sem_t *restrict semaphore, const struct timespec *restrict until)
-{
-	WAIT_ENTER(sem_timedwait, semaphore, -1);
-	int result = REAL(sem_timedwait)(semaphore, until);
-	WAIT_LEAVE();
-	return result;
-}
-
-HOOK int sem_clockwait(sem_t *restrict semaphore, clockid_t clock, const struct timespec *restrict until)
-{
-	WAIT_ENTER(sem_clockwait, semaphore, -1);
-	int result = REAL(sem_clockwait)(semaphore, clock, until);
-	WAIT_LEAVE();
-	return result;
-}
-
-HOOK int mtx_lock(mtx_t *mutex)
-{
-	int result = REAL(mtx_trylock)(mutex);
-	if (result != thrd_busy)
-		return result;
-	WAIT_ENTER(mtx_lock, mutex, -1);
-	result = REAL(mtx_lock)(mutex);
-	WAIT_LEAVE();
-	return result;
-}
-
-HOOK int mtx_timedlock(mtx_t *restrict mutex, const struct timespec *restrict until)
-{
-	WAIT_ENTER(mtx_timedlock, mutex, -1);
-	int result = REAL(mtx_timedlock)(mutex, until);
-	WAIT_LEAVE();
-	return result;
-}
-
-HOOK int cnd_wait(cnd_t *condition, mtx_t *mutex)
-{
-	WAIT_ENTER(cnd_wait, condition, -1);
-	int result = REAL(cnd_wait)(condition, mutex);
-	WAIT_LEAVE();
-	return result;
-}
-
-HOOK int cnd_timedwait(cnd_t *restrict condition, mtx_t *restrict mutex, const struct timespec *restrict until)
-{
-	WAIT_ENTER(cnd_timedwait, condition, -1);
-	int result = REAL(cnd_timedwait)(condition, mutex, until);
-	WAIT_LEAVE();
-	return result;
 }
 
 HOOK int thrd_sleep(const struct timespec *time, struct timespec *ret_left)
@@ -270,7 +115,8 @@ HOOK int pause(void)
 HOOK int sigwait(const sigset_t *restrict set, int *restrict ret_signal)
 {
 	WAIT_ENTER(sigwait, 0, -1);
-	int result = REAL(sigwait)(set, ret_signal);
+	sigset_t room;
+	int result = REAL(sigwait)(signals_without_ours(set, &room), ret_signal);
 	WAIT_LEAVE();
 	return result;
 }
@@ -278,7 +124,8 @@ HOOK int sigwait(const sigset_t *restrict set, int *restrict ret_signal)
 HOOK int sigwaitinfo(const sigset_t *restrict set, siginfo_t *restrict ret_info)
 {
 	WAIT_ENTER(sigwaitinfo, 0, -1);
-	int result = REAL(sigwaitinfo)(set, ret_info);
+	sigset_t room;
+	int result = REAL(sigwaitinfo)(signals_without_ours(set, &room), ret_info);
 	WAIT_LEAVE();
 	return result;
 }
@@ -286,7 +133,8 @@ HOOK int sigwaitinfo(const sigset_t *restrict set, siginfo_t *restrict ret_info)
 HOOK int sigtimedwait(const sigset_t *restrict set, siginfo_t *restrict ret_info, const struct timespec *restrict time)
 {
 	WAIT_ENTER(sigtimedwait, 0, -1);
-	int result = REAL(sigtimedwait)(set, ret_info, time);
+	sigset_t room;
+	int result = REAL(sigtimedwait)(signals_without_ours(set, &room), ret_info, time);
 	WAIT_LEAVE();
 	return result;
 }

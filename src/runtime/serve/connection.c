@@ -161,6 +161,15 @@ static void release_before(struct connection *connection)
 	connection->exchange.before = NULL;
 }
 
+/* Sampling ends with its last session: at once, when the client has gone. */
+static void release_cpu(struct connection *connection)
+{
+	if (connection->cpu)
+		cpu_release(connection->cpu);
+	connection->cpu = NULL;
+	connection->exchange.cpu = NULL;
+}
+
 /* The last answer is on its way. A close with input left unread would have the kernel reset the connection, and the answer with
  * it: so read on for a moment. */
 static void linger(struct connection *connection, uint64_t now_ns)
@@ -238,15 +247,17 @@ static void reply(struct connection *connection, uint64_t now_ns)
 {
 	endpoint_reply(&connection->exchange, &connection->reply);
 	release_before(connection);
+	release_cpu(connection);
 	begin_reply(connection, now_ns);
 }
 
-/* `text`: static. */
-static void refuse(struct connection *connection, const char *text, bool close, uint64_t now_ns)
+/* `text`, and `detail` if it is not NULL: static. */
+static void refuse(struct connection *connection, const char *text, const char *detail, bool close, uint64_t now_ns)
 {
 	struct exchange *exchange = &connection->exchange;
 	*exchange = (struct exchange){ .minor_version = connection->request.minor_version, .close = close };
-	exchange->route = (struct route){ .kind = ROUTE_ERROR, .status = 500, .text = text, .of_pprof = true };
+	exchange->route =
+			(struct route){ .kind = ROUTE_ERROR, .status = 500, .text = text, .of_pprof = true, .detail = detail };
 	reply(connection, now_ns);
 }
 
@@ -256,7 +267,7 @@ static void begin_difference(struct connection *connection, uint64_t now_ns)
 {
 	const struct route *route = &connection->exchange.route;
 	if (!endpoint_snapshot(route, &connection->before)) {
-		refuse(connection, "failed to collect profile", connection->exchange.close, now_ns);
+		refuse(connection, "failed to collect profile", NULL, connection->exchange.close, now_ns);
 		return;
 	}
 	hold(connection->before.size);
@@ -264,6 +275,27 @@ static void begin_difference(struct connection *connection, uint64_t now_ns)
 	set_state(connection, CONNECTION_WAITING);
 	/* From when the first half was taken: collecting takes a while. */
 	wait_for(connection, EPOLLRDHUP, connection->before.taken_ns + (uint64_t)route->seconds * NS_PER_SECOND);
+}
+
+static void begin_cpu(struct connection *connection, uint64_t now_ns)
+{
+	const struct route *route = &connection->exchange.route;
+	struct cpu_wish wish = { .hz = route->hz, .by_thread = route->by_thread };
+	const char *why = NULL;
+	connection->cpu = cpu_begin(&wish, &why);
+	if (!connection->cpu) {
+		refuse(connection, "Could not enable CPU profiling", why, connection->exchange.close, now_ns);
+		return;
+	}
+	set_state(connection, CONNECTION_WAITING);
+	/* From now: arming many threads takes a while. */
+	wait_for(connection, EPOLLRDHUP, monotonic_ns() + (uint64_t)route->seconds * NS_PER_SECOND);
+}
+
+static void end_cpu(struct connection *connection)
+{
+	cpu_end(connection->cpu);
+	connection->exchange.cpu = connection->cpu;
 }
 
 static void answer(struct connection *connection, uint64_t now_ns)
@@ -274,9 +306,12 @@ static void answer(struct connection *connection, uint64_t now_ns)
 	if (request->method == METHOD_POST)
 		exchange->body = (struct str){ connection->input + request->head_length, request->body_length };
 	route_request(request, connection->input, connection->listener, &exchange->route);
-	bool collects = exchange->route.kind == ROUTE_PROFILE && !exchange->route.head;
+	enum route_kind kind = exchange->route.kind;
+	bool collects = (kind == ROUTE_PROFILE || kind == ROUTE_CPU) && !exchange->route.head;
 	if (collects && overloaded())
-		refuse(connection, too_many, exchange->close, now_ns);
+		refuse(connection, too_many, NULL, exchange->close, now_ns);
+	else if (collects && kind == ROUTE_CPU)
+		begin_cpu(connection, now_ns);
 	else if (collects && exchange->route.seconds)
 		begin_difference(connection, now_ns);
 	else
@@ -320,7 +355,7 @@ static void read_on(struct connection *connection, bool first_bytes, uint64_t no
 	if (!had_head) {
 		connection->deadline_ns = now_ns + BODY_TIMEOUT_NS;
 		if (overloaded() || !ensure_input(connection, INPUT_SIZE_BODY)) {
-			refuse(connection, too_many, true, now_ns);
+			refuse(connection, too_many, NULL, true, now_ns);
 			return;
 		}
 	}
@@ -363,6 +398,8 @@ void connection_open(struct connection *connection, int fd, enum listener_kind l
 static void time_has_come(struct connection *connection, uint64_t now_ns)
 {
 	if (connection->state == CONNECTION_WAITING) {
+		if (connection->cpu)
+			end_cpu(connection);
 		reply(connection, now_ns);
 	} else if (connection->state == CONNECTION_READING && connection->resume) {
 		connection->resume = false;
@@ -398,6 +435,7 @@ void connection_release(struct connection *connection)
 	release_input(connection);
 	release_reply(connection);
 	release_before(connection);
+	release_cpu(connection);
 	connection->state = CONNECTION_NONE;
 }
 

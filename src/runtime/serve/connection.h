@@ -1,4 +1,4 @@
-/* connection.h - one client: reads requests, answers them in order, waits out ?seconds=N. Knows no epoll: whoever drives it
+/* connection.h - one client: reads requests, answers them in order, waits out ?seconds=N and CPU profiles. Knows no epoll: whoever drives it
  * waits for `wants` or `deadline_ns`, then calls connection_event.
  *
  * On one thread at a time. Never blocks; no libc. Its memory is pages.h's.
@@ -18,7 +18,7 @@
 enum connection_state {
 	CONNECTION_NONE,
 	CONNECTION_READING,   /* a request, or for one to come */
-	CONNECTION_WAITING,   /* for the end of ?seconds=N */
+	CONNECTION_WAITING,   /* for the end of ?seconds=N, or of a CPU profile */
 	CONNECTION_SENDING,   /* an answer */
 	CONNECTION_LINGERING, /* has sent its last answer, and reads on until the client has got it */
 	CONNECTION_CLOSED,    /* to be released, and the descriptor to be closed, by whoever drives it */
@@ -37,6 +37,7 @@ struct connection {
 	struct request request; /* at the start of the input */
 	struct exchange exchange;
 	struct snapshot before;
+	struct cpu_session *cpu; /* a CPU profile that is being taken; NULL = none */
 	struct reply reply;
 	size_t sent;
 	bool continued; /* "100 Continue" was sent for this request */

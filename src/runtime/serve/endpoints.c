@@ -10,6 +10,7 @@
 #include "runtime/collect/names.h"
 #include "runtime/collect/render.h"
 #include "runtime/collect/text.h"
+#include "runtime/serve/delta.h"
 #include "runtime/serve/index.h"
 #include "runtime/serve/query.h"
 #include "runtime/serve/response.h"
@@ -44,12 +45,22 @@ uint64_t endpoint_requests(void)
 
 /* --- profiles ------------------------------------------------------------------------------------------------------- */
 
+static enum contention_kind contention_of(enum profile_kind kind)
+{
+	return kind == PROFILE_MUTEX ? CONTENTION_MUTEX : kind == PROFILE_BLOCK ? CONTENTION_BLOCK : CONTENTION_WAIT;
+}
+
 static void collect(enum profile_kind kind, struct table *ret_table)
 {
 	switch (kind) {
 	case PROFILE_ALLOCS:
 	case PROFILE_HEAP:
 		collect_heap(kind == PROFILE_ALLOCS, ret_table);
+		break;
+	case PROFILE_BLOCK:
+	case PROFILE_MUTEX:
+	case PROFILE_WAIT:
+		collect_contention(contention_of(kind), ret_table);
 		break;
 	case PROFILE_GOROUTINE:
 		collect_goroutine(ret_table);
@@ -60,28 +71,91 @@ static void collect(enum profile_kind kind, struct table *ret_table)
 	}
 }
 
-/* `before`: NULL, or the earlier half of a difference. */
-static bool write_profile(enum profile_kind kind, int debug, const struct snapshot *before, struct buffer *to)
+/* What is more than a table, or another one. */
+static void write_text(enum profile_kind kind, int debug, struct buffer *to)
 {
-	if (kind == PROFILE_GOROUTINE && debug >= 2) {
-		struct thread_dump dump;
-		collect_threads(&dump);
-		render_threads(&dump, to);
-		return !to->overflow;
+	struct table table, waiting;
+	struct thread_dump dump;
+	switch (kind) {
+	case PROFILE_BLOCK:
+	case PROFILE_WAIT:
+		collect(kind, &table);
+		collect_waiting(contention_of(kind), &waiting);
+		render_contention(&table, &waiting, to);
+		return;
+	case PROFILE_MUTEX:
+		collect(kind, &table);
+		render_contention(&table, NULL, to);
+		return;
+	case PROFILE_GOROUTINE:
+		if (debug >= 2) {
+			collect_threads(&dump);
+			render_threads(&dump, to);
+			return;
+		}
+		break;
+	case PROFILE_ALLOCS:
+	case PROFILE_HEAP:
+	case PROFILE_THREADCREATE:
+		break;
 	}
-	struct table table;
-	bool done = true;
 	collect(kind, &table);
-	if (before) {
-		struct table earlier;
-		snapshot_restore(before, &earlier);
-		table_subtract(&table, &earlier);
-		table.duration_ns = (int64_t)(monotonic_ns() - before->taken_ns);
-	}
-	if (debug)
-		render_text(&table, to);
+	render_text(&table, to);
+}
+
+static bool write_difference(enum profile_kind kind, const struct snapshot *before, struct buffer *to)
+{
+	struct table table, earlier;
+	collect(kind, &table);
+	snapshot_restore(before, &earlier);
+	snapshot_set_names_aside(&table);
+	table_subtract(&table, &earlier);
+	snapshot_put_names_back(&table);
+	table.duration_ns = (int64_t)(monotonic_ns() - before->taken_ns);
+	return render_profile(&table, to);
+}
+
+static bool write_since_last(enum profile_kind kind, struct buffer *to)
+{
+	struct table table;
+	struct delta delta;
+	collect(kind, &table);
+	delta_subtract(kind, &table, &delta);
+	return render_profile(&table, to) && !to->overflow && delta_keep(&delta);
+}
+
+static bool write_cpu(const struct exchange *exchange, struct buffer *to)
+{
+	struct table table;
+	collect_cpu(exchange->cpu, &table);
+	return render_profile(&table, to);
+}
+
+static bool write_table(const struct route *route, struct buffer *to)
+{
+	struct table table;
+	if (route->current)
+		collect_waiting(contention_of(route->profile->kind), &table);
 	else
-		done = render_profile(&table, to);
+		collect(route->profile->kind, &table);
+	return render_profile(&table, to);
+}
+
+/* False: it failed. */
+static bool write_body(const struct exchange *exchange, struct buffer *to)
+{
+	const struct route *route = &exchange->route;
+	bool done = true;
+	if (route->kind == ROUTE_CPU)
+		done = write_cpu(exchange, to);
+	else if (route->profile->since_last)
+		done = write_since_last(route->profile->kind, to);
+	else if (exchange->before)
+		done = write_difference(route->profile->kind, exchange->before, to);
+	else if (route->debug)
+		write_text(route->profile->kind, route->debug, to);
+	else
+		done = write_table(route, to);
 	return done && !to->overflow;
 }
 
@@ -105,6 +179,7 @@ static void take_snapshot(void *arg)
 	struct snapshot_work *work = arg;
 	struct table table;
 	collect(work->kind, &table);
+	snapshot_set_names_aside(&table);
 	work->done = snapshot_take(&table, work->snapshot);
 }
 
@@ -168,7 +243,7 @@ static void fill_error(const struct route *route, struct response *response, str
 	response->of_pprof = route->of_pprof;
 	response->allow = route->allow;
 	if (route->text)
-		buffer_printf(body, "%s\n", route->text);
+		buffer_printf(body, "%s%s%s\n", route->text, route->detail ? ": " : "", route->detail ? route->detail : "");
 	else
 		buffer_printf(body, "%d %s%s%s\n", route->status, response_reason(route->status), route->detail ? ": " : "",
 		              route->detail ? route->detail : "");
@@ -188,11 +263,17 @@ static bool fill_profile(const struct exchange *exchange, struct response *respo
 {
 	const struct route *route = &exchange->route;
 	response->content_type = route->debug ? TEXT_PLAIN : "application/octet-stream";
-	if (!route->debug) {
+	response->attachment_suffix = "";
+	if (route->kind == ROUTE_CPU) {
+		response->attachment = "profile";
+	} else if (route->profile->since_last) { /* as godeltaprof names it */
+		response->attachment = route->profile->name + sizeof(DELTA_PREFIX) - 1;
+		response->attachment_suffix = ".pprof.gz";
+	} else if (!route->debug) {
 		response->attachment = route->profile->name;
-		response->attachment_suffix = route->seconds ? "-delta" : "";
+		response->attachment_suffix = route->seconds ? "-delta" : route->current ? "-current" : "";
 	}
-	return route->head || write_profile(route->profile->kind, route->debug, exchange->before, body);
+	return route->head || write_body(exchange, body);
 }
 
 /* False: it failed. */
@@ -226,6 +307,7 @@ static bool fill(const struct exchange *exchange, struct response *response, str
 			write_symbols(exchange->body.length ? exchange->body : route->query, body);
 		return !body->overflow;
 	case ROUTE_PROFILE:
+	case ROUTE_CPU:
 		return fill_profile(exchange, response, body);
 	}
 	return false;
@@ -234,9 +316,8 @@ static bool fill(const struct exchange *exchange, struct response *response, str
 /* A HEAD of what would have to be collected says nothing of its length. */
 static int64_t stated_length(const struct route *route, const struct buffer *body)
 {
-	bool unknown =
-			route->head && (route->kind == ROUTE_INDEX || route->kind == ROUTE_SYMBOL || route->kind == ROUTE_PROFILE);
-	return unknown ? -1 : (int64_t)body->length;
+	bool at_once = route->kind == ROUTE_ERROR || route->kind == ROUTE_REDIRECT || route->kind == ROUTE_CMDLINE;
+	return route->head && !at_once ? -1 : (int64_t)body->length;
 }
 
 static bool keep_reply(const struct buffer *head, const struct buffer *body, struct reply *ret_reply)
@@ -296,10 +377,11 @@ void endpoint_reply(const struct exchange *exchange, struct reply *ret_reply)
 	if (try_reply(exchange, ret_reply))
 		return;
 	struct exchange failed = *exchange;
+	bool difference = exchange->before || (exchange->route.profile && exchange->route.profile->since_last);
 	failed.route = (struct route){ .kind = ROUTE_ERROR,
 		                           .head = exchange->route.head,
 		                           .status = 500,
-		                           .text = exchange->before ? DELTA_FAILED : COLLECT_FAILED,
+		                           .text = difference ? DELTA_FAILED : COLLECT_FAILED,
 		                           .of_pprof = true };
 	if (!try_reply(&failed, ret_reply))
 		reply_static(ret_reply);
@@ -317,27 +399,20 @@ void reply_release(struct reply *reply)
 	*reply = (struct reply){ 0 };
 }
 
-/* --- cpprof_write --------------------------------------------------------------------------------------------------- */
+/* --- the API -------------------------------------------------------------------------------------------------------- */
 
-struct profile_work {
-	const struct profile_name *profile;
-	int debug;
-	struct reply *reply;
-	bool done;
-};
-
-static void make_profile(void *arg)
+static void make_body(void *arg)
 {
-	struct profile_work *work = arg;
+	struct reply_work *work = arg;
 	struct buffer none, body;
 	buffer_init(&none, 0);
 	buffer_init(&body, BODY_MAX);
-	if (write_profile(work->profile->kind, work->debug, NULL, &body))
+	if (write_body(work->exchange, &body))
 		work->done = keep_reply(&none, &body, work->reply);
 }
 
-bool endpoint_profile(const struct profile_name *profile, int debug, struct reply *ret_reply)
+bool endpoint_body(const struct exchange *exchange, struct reply *ret_reply)
 {
-	struct profile_work work = { profile, debug, ret_reply, false };
-	return run(make_profile, &work) && work.done;
+	struct reply_work work = { exchange, ret_reply, false };
+	return run(make_body, &work) && work.done;
 }

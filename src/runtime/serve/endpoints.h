@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/str.h"
+#include "runtime/collect/cpu.h"
 #include "runtime/serve/route.h"
 #include "runtime/serve/snapshot.h"
 
@@ -20,6 +21,7 @@ struct exchange {
 	int minor_version;             /* of the request */
 	bool close;                    /* the connection is to end */
 	const struct snapshot *before; /* a difference: the earlier half; else NULL */
+	const struct cpu_session *cpu; /* ROUTE_CPU: has ended; NULL for HEAD */
 };
 
 /* Bytes to be sent; in pages of ours, or static text. */
@@ -37,8 +39,8 @@ void reply_release(struct reply *reply);
 /* The earlier half of the difference that the route asks for. False: it failed. */
 bool endpoint_snapshot(const struct route *route, struct snapshot *ret_snapshot);
 
-/* A profile alone, without a head: cpprof_write(). False: it failed. */
-bool endpoint_profile(const struct profile_name *profile, int debug, struct reply *ret_reply);
+/* The body alone of what is asked for, a ROUTE_PROFILE or a ROUTE_CPU: for the API. False: it failed. */
+bool endpoint_body(const struct exchange *exchange, struct reply *ret_reply);
 
 /* Requests answered so far, in this process. */
 uint64_t endpoint_requests(void);

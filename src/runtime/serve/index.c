@@ -7,6 +7,7 @@
 
 #include <cpprof.h>
 #include "runtime/collect/collect.h"
+#include "runtime/collect/cpu.h"
 #include "runtime/collect/names.h"
 #include "runtime/life.h"
 #include "runtime/serve/facts.h"
@@ -57,6 +58,21 @@ void html_escape(struct str text, struct buffer *to)
 
 /* --- Go's part ------------------------------------------------------------------------------------------------------ */
 
+static uint32_t count_block(void)
+{
+	return collect_contention_count(CONTENTION_BLOCK);
+}
+
+static uint32_t count_mutex(void)
+{
+	return collect_contention_count(CONTENTION_MUTEX);
+}
+
+static uint32_t count_wait(void)
+{
+	return collect_contention_count(CONTENTION_WAIT);
+}
+
 struct entry {
 	const char *name;
 	uint32_t (*count)(void); /* NULL: not a profile */
@@ -65,15 +81,26 @@ struct entry {
 
 static const struct entry entries[] = {
 	{ "allocs", collect_heap_count, "A sample of all memory allocations since the start, freed ones included." },
+	{ "block", count_block,
+	  "The stacks that waited for other threads: for locks, conditions, semaphores, barriers, and threads to end. "
+	  "debug=1 "
+	  "shows the waits in progress, too; current=1 is those alone." },
 	{ "cmdline", NULL, "The command line that this program was started with." },
 	{ "goroutine", collect_thread_count,
 	  "The stacks of all threads of this process, under the name that Go's tools ask for. debug=2 prints one block a "
 	  "thread." },
 	{ "heap", collect_heap_count,
 	  "A sample of the memory that is in use now. It is exact as of now; gc=1 is accepted and changes nothing." },
+	{ "mutex", count_mutex, "The stacks that unlocked what others were waiting for, with how long those had waited." },
+	{ "profile", NULL,
+	  "Where processor time goes, sampled for seconds=30. hz=100 is the rate, up to 1000; labels=thread tells the "
+	  "threads "
+	  "apart." },
 	{ "symbol", NULL, "Names for addresses, separated by '+', in the query of a GET or in the body of a POST." },
 	{ "threadcreate", collect_threadcreate_count, "The stacks that created threads, those that have ended included." },
 	{ "threads", collect_thread_count, "The same as goroutine." },
+	{ "wait", count_wait,
+	  "The stacks that waited for I/O, time, signals, and processes. debug=1 and current=1 as for block." },
 };
 #define ENTRY_COUNT (sizeof(entries) / sizeof(*entries))
 
@@ -181,6 +208,43 @@ static void write_heap_state(struct buffer *to)
 					"with CPPROF_HEAP_RATE unset or above 0</li>\n");
 }
 
+static void write_cpu_state(struct buffer *to)
+{
+	const char *why = cpu_why_off();
+	buffer_append_text(to, "<li>profile (CPU): ");
+	html_escape(str_of(why ? why : "on request, from "), to);
+	html_escape(str_of(why ? "" : cpu_source_text()), to);
+	if (settings.perf_off && !why)
+		buffer_append_text(to, " (\"perf\" is in CPPROF_DISABLE)");
+	buffer_append_text(to, "</li>\n");
+	if (settings.signals_off)
+		buffer_append_text(to, "<li>profile (CPU): to switch it on, restart the program without \"signals\" in "
+		                       "CPPROF_DISABLE</li>\n");
+}
+
+/* `names`: of the profiles that the rate is for; `word`: of CPPROF_DISABLE. */
+static void write_wait_state(const char *names, enum contention_kind kind, const char *variable, const char *word,
+                             uint64_t rate_ns, struct buffer *to)
+{
+	const char *why = contention_why_off(kind);
+	if (why) {
+		item(to, names, why);
+		if (!settings.threads_off)
+			buffer_printf(to,
+			              "<li>%s: to switch on, restart the program with %s unset or above 0, and without \"%s\" in "
+			              "CPPROF_DISABLE</li>\n",
+			              names, variable, word);
+		return;
+	}
+	buffer_printf(to, "<li>%s: on, ", names);
+	if (rate_ns == 1)
+		buffer_append_text(to, "every wait is recorded");
+	else
+		buffer_printf(to, "one sample for every %llu nanoseconds waited, on average; longer waits are all recorded",
+		              (unsigned long long)rate_ns);
+	buffer_printf(to, " (%s)</li>\n", variable);
+}
+
 static void write_state(struct buffer *to)
 {
 	static const char absent[] = "off: not in this version";
@@ -190,6 +254,9 @@ static void write_state(struct buffer *to)
 	     settings.threads_off ? "on, but waiting threads do not publish where they wait: take \"threads\" out of "
 	                            "CPPROF_DISABLE and restart"
 	                          : "on");
+	write_wait_state("block, mutex", CONTENTION_BLOCK, "CPPROF_BLOCK_RATE", "block", settings.block_rate_ns, to);
+	write_wait_state("wait", CONTENTION_WAIT, "CPPROF_WAIT_RATE", "wait", settings.wait_rate_ns, to);
+	write_cpu_state(to);
 	/* Reached through cpprof_http, when there is no service of ours. */
 	if (life_why_off())
 		item(to, "serving", life_why_off());
@@ -202,23 +269,25 @@ static void write_state(struct buffer *to)
 		item(to, "files and lines inside profiles", "off: take \"helper\" out of CPPROF_DISABLE and restart");
 	else if (names_why_no_lines())
 		item(to, "files and lines inside profiles", names_why_no_lines());
-	item(to, "profile (CPU)", absent);
 	item(to, "trace", absent);
-	item(to, "block", absent);
-	item(to, "mutex", absent);
 	buffer_append_text(to, "</ul>\n</p>\n");
 }
 
 static void write_links(struct buffer *to)
 {
 	buffer_append_text(
-			to, "<p>\nReady links:\n<ul>\n"
-				"<li><a href='heap'>heap</a>: what is in use now, for cpprof or go tool pprof</li>\n"
-				"<li><a href='goroutine'>goroutine</a>: all threads, for cpprof or go tool pprof</li>\n"
-				"<li><a href='heap?seconds=30'>heap?seconds=30</a>: what changes within 30 seconds</li>\n"
-				"<li><a href='goroutine?seconds=10'>goroutine?seconds=10</a>: which threads come and go within 10 "
-				"seconds</li>\n"
-				"</ul>\n</p>\n");
+			to,
+			"<p>\nReady links:\n<ul>\n"
+			"<li><a href='profile?seconds=5'>profile?seconds=5</a>: where processor time goes within 5 seconds</li>\n"
+			"<li><a href='heap'>heap</a>: what is in use now, for cpprof or go tool pprof</li>\n"
+			"<li><a href='goroutine'>goroutine</a>: all threads, for cpprof or go tool pprof</li>\n"
+			"<li><a href='block?debug=1'>block?debug=1</a>: who has waited for whom, and who does now</li>\n"
+			"<li><a href='mutex'>mutex</a>: who has kept others waiting, for cpprof or go tool pprof</li>\n"
+			"<li><a href='wait'>wait</a>: I/O and sleeps, for cpprof or go tool pprof</li>\n"
+			"<li><a href='heap?seconds=30'>heap?seconds=30</a>: what changes within 30 seconds</li>\n"
+			"<li><a href='goroutine?seconds=10'>goroutine?seconds=10</a>: which threads come and go within 10 "
+			"seconds</li>\n"
+			"</ul>\n</p>\n");
 }
 
 static void write_losses(struct buffer *to)

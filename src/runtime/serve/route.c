@@ -3,14 +3,28 @@
 
 #include <string.h>
 
+#include "runtime/collect/cpu.h"
 #include "runtime/serve/query.h"
 
 #define ROOT "/debug/pprof/"
 
+#define INVALID_SECONDS "invalid value for \"seconds\" - must be a positive integer"
+#define TOO_LONG "profile duration exceeds the maximum of 3600 seconds"
+#define CPU_SECONDS 30
+
 const struct profile_name profile_names[] = {
-	{ "allocs", PROFILE_ALLOCS },     { "goroutine", PROFILE_GOROUTINE },
-	{ "heap", PROFILE_HEAP },         { "threadcreate", PROFILE_THREADCREATE },
-	{ "threads", PROFILE_GOROUTINE }, { NULL, PROFILE_ALLOCS },
+	{ "allocs", PROFILE_ALLOCS, false },
+	{ "block", PROFILE_BLOCK, false },
+	{ DELTA_PREFIX "block", PROFILE_BLOCK, true },
+	{ DELTA_PREFIX "heap", PROFILE_HEAP, true },
+	{ DELTA_PREFIX "mutex", PROFILE_MUTEX, true },
+	{ "goroutine", PROFILE_GOROUTINE, false },
+	{ "heap", PROFILE_HEAP, false },
+	{ "mutex", PROFILE_MUTEX, false },
+	{ "threadcreate", PROFILE_THREADCREATE, false },
+	{ "threads", PROFILE_GOROUTINE, false },
+	{ "wait", PROFILE_WAIT, false },
+	{ NULL, PROFILE_ALLOCS, false },
 };
 
 const struct profile_name *profile_find(struct str name)
@@ -29,16 +43,30 @@ static void route_error(struct route *route, int status, const char *text, bool 
 	route->of_pprof = of_pprof;
 }
 
-/* Go's order: seconds, then whether the profile can do it (all of ours can), then the maximum, then debug. */
+/* As Go reads `debug` and `gc`: what is no number counts as 0. */
+static int64_t number_of(const struct route *route, const char *key)
+{
+	char text[64];
+	int64_t number = 0;
+	if (query_value(route->query, key, text, sizeof(text)))
+		parse_integer(text, &number);
+	return number;
+}
+
+/* Go's order: seconds, then whether the profile can do it, then the maximum, then debug. */
 static void route_delta(struct route *route, const char *seconds_text, int64_t debug)
 {
 	int64_t seconds;
 	if (!parse_integer(seconds_text, &seconds) || seconds <= 0)
-		route_error(route, 400, "invalid value for \"seconds\" - must be a positive integer", true);
+		route_error(route, 400, INVALID_SECONDS, true);
+	else if (route->profile->since_last)
+		route_error(route, 400, "\"seconds\" parameter is not supported for this profile type", true);
 	else if (seconds > ROUTE_SECONDS_MAX)
-		route_error(route, 400, "profile duration exceeds the maximum of 3600 seconds", true);
+		route_error(route, 400, TOO_LONG, true);
 	else if (debug != 0)
 		route_error(route, 400, "seconds and debug params are incompatible", true);
+	else if (route->current)
+		route_error(route, 400, "seconds and current params are incompatible", true);
 	else
 		route->seconds = (int)seconds;
 }
@@ -46,19 +74,51 @@ static void route_delta(struct route *route, const char *seconds_text, int64_t d
 static void route_profile(struct route *route, struct str name)
 {
 	char text[64];
-	int64_t debug = 0;
 	route->profile = profile_find(name);
 	if (!route->profile) {
 		route_error(route, 404, "Unknown profile", true);
 		return;
 	}
+	enum profile_kind kind = route->profile->kind;
+	bool has_current = (kind == PROFILE_BLOCK || kind == PROFILE_WAIT) && !route->profile->since_last;
+	int64_t debug = number_of(route, "debug");
 	route->kind = ROUTE_PROFILE;
-	if (query_value(route->query, "debug", text, sizeof(text)))
-		parse_integer(text, &debug);
-	route->debug = debug >= 2 ? 2 : debug != 0;
+	/* godeltaprof has no text; the text of the others has what `current` asks for. */
+	route->debug = route->profile->since_last ? 0 : debug >= 2 ? 2 : debug != 0;
+	route->current = number_of(route, "current") != 0;
 	query_value(route->query, "seconds", text, sizeof(text));
-	if (*text)
+	if (route->current && !has_current)
+		route_error(route, 400, "\"current\" parameter is not supported for this profile type", true);
+	else if (*text)
 		route_delta(route, text, debug);
+}
+
+/* The CPU profile. As in Go, wrong seconds mean the default; `debug` means nothing. The others are ours. */
+static void route_cpu(struct route *route)
+{
+	char text[64];
+	int64_t seconds, hz;
+	route->kind = ROUTE_CPU;
+	query_value(route->query, "seconds", text, sizeof(text));
+	if (!parse_integer(text, &seconds) || seconds <= 0)
+		seconds = CPU_SECONDS;
+	if (seconds > ROUTE_SECONDS_MAX) {
+		route_error(route, 400, TOO_LONG, true);
+		return;
+	}
+	route->seconds = (int)seconds;
+	route->hz = CPU_HZ;
+	query_value(route->query, "hz", text, sizeof(text));
+	if (*text && (!parse_integer(text, &hz) || hz < 1 || hz > CPU_HZ_MAX)) {
+		route_error(route, 400, "invalid value for \"hz\" - must be an integer from 1 to 1000", true);
+		return;
+	}
+	if (*text)
+		route->hz = (int)hz;
+	query_value(route->query, "labels", text, sizeof(text));
+	route->by_thread = strcmp(text, "thread") == 0;
+	if (*text && !route->by_thread)
+		route_error(route, 400, "invalid value for \"labels\" - must be thread", true);
 }
 
 /* `path` is what follows /debug/pprof/. */
@@ -70,6 +130,8 @@ static void route_endpoint(struct route *route, struct str path)
 		route->kind = ROUTE_CMDLINE;
 	else if (str_equal(path, STR_LITERAL("symbol")))
 		route->kind = ROUTE_SYMBOL;
+	else if (str_equal(path, STR_LITERAL("profile")))
+		route_cpu(route);
 	else
 		route_profile(route, path);
 }

@@ -22,21 +22,29 @@ enum route_kind {
 	ROUTE_CMDLINE,
 	ROUTE_SYMBOL,
 	ROUTE_PROFILE,
+	ROUTE_CPU, /* /debug/pprof/profile */
 };
 
 enum profile_kind {
 	PROFILE_ALLOCS,
+	PROFILE_BLOCK,
 	PROFILE_GOROUTINE,
 	PROFILE_HEAP,
+	PROFILE_MUTEX,
 	PROFILE_THREADCREATE,
+	PROFILE_WAIT,
 };
+
+/* In front of the names of those that tell what is new. */
+#define DELTA_PREFIX "delta_"
 
 struct profile_name {
 	const char *name;
 	enum profile_kind kind;
+	bool since_last; /* what was added since it was last asked for (delta.h) */
 };
 
-/* All names of profiles, sorted; NULL ends. "threads" is another name of goroutine. */
+/* All names of profiles, sorted, without the CPU's, which takes its time; NULL ends. "threads" is another name of goroutine. */
 extern const struct profile_name profile_names[];
 const struct profile_name *profile_find(struct str name);
 
@@ -49,14 +57,21 @@ struct route {
 	const char *text;   /* static; NULL = the status says it all */
 	bool of_pprof;      /* X-Go-Pprof: 1; tools show the text */
 	const char *allow;  /* 405: the methods */
-	const char *detail; /* static: with no text, what comes behind the reason; or NULL */
+	const char *detail; /* static: what comes behind the text, or behind the status's reason; or NULL */
 
 	struct str query; /* in the request's bytes */
 
 	/* ROUTE_PROFILE */
 	const struct profile_name *profile;
-	int debug;   /* 0, 1, 2 */
-	int seconds; /* 0 = now; else the difference over so long */
+	int debug;    /* 0, 1, 2 */
+	bool current; /* block, wait: the waits in progress instead of those that have ended */
+
+	/* ROUTE_PROFILE: 0 = now, else the difference over so long. ROUTE_CPU: how long. */
+	int seconds;
+
+	/* ROUTE_CPU */
+	int hz;
+	bool by_thread;
 };
 
 /* For a complete request whose bytes start at `bytes`. */

@@ -19,6 +19,10 @@
 	X(UNWIND_FAILED, "[unwind failed]") /* the root side could not be reached */ \
 	X(NO_ANSWER, "[no answer]")         /* a running thread that blocks our signal */ \
 	X(FUTEX, "[futex]")                 /* a futex wait whose wrapper has no name */ \
+	X(LOST, "[lost samples]")           /* processor time whose samples found no room */ \
+	X(KERNEL, "[kernel]")               /* processor time in the kernel, which this user may not sample */ \
+	X(BLOCKED, "[signals blocked]")     /* processor time of a thread that blocked our signal */ \
+	X(UNLOADED, "[unloaded code]")      /* of a file that has been unloaded since (unloaded.h) */ \
 	X(UNKNOWN, "[unknown]")
 
 enum pseudo_frame {

@@ -19,6 +19,11 @@
 	X(THREADS_FULL, "threads not recorded because the table was full") \
 	X(THREAD_SILENT, "threads that did not answer a dump in time") \
 	X(THREAD_MOVED, "threads that kept moving while they were read") \
+	X(CPU_RING_FULL, "CPU samples booked to [lost samples] because the ring was full") \
+	X(CPU_THREADS_FULL, "threads without CPU samples because no timer, descriptor or slot could be had") \
+	X(CONTENTION_FULL, "waits booked to [overflow] because the table of waits was full") \
+	X(WAITERS_FULL, "waits for locks that no unlocker was charged for because the table of waiters was full") \
+	X(UNLOADED, "unloaded files of which the place could not be kept, or only with that of a neighbour") \
 	X(EINTR_SEEN, "system calls that returned EINTR because of our signal and could not be resumed") \
 	X(NO_MEMORY, "requests given up for lack of memory")
 

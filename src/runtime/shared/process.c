@@ -9,6 +9,7 @@
 
 #include "runtime/shared/pages.h"
 #include "runtime/shared/sys.h"
+#include "runtime/shared/ticks.h"
 
 #ifndef MADV_WIPEONFORK
 #define MADV_WIPEONFORK 18
@@ -16,6 +17,8 @@
 
 struct process process;
 uint32_t *process_alive;
+static uint32_t closed; /* for ever */
+uint32_t *process_gate = &closed;
 
 static void read_command_line(void)
 {
@@ -50,13 +53,29 @@ void process_init(void)
 		return;
 	process.pid = sys_getpid();
 	process.started_ns = monotonic_ns();
+	ticks_init();
 	read_command_line();
 	read_name();
 	uint32_t *page = pages_map(PAGE_SIZE);
 	/* A kernel before 4.14 refuses; then only forks that run atfork handlers are noticed. */
 	if (page) {
 		sys3(SYS_madvise, (long)page, PAGE_SIZE, MADV_WIPEONFORK);
-		*page = 1;
+		*page = PROCESS_ALIVE;
+		process_gate = page;
 	}
 	process_alive = page;
+}
+
+void process_open(void)
+{
+	uint32_t alive = PROCESS_ALIVE;
+	if (process_alive)
+		__atomic_compare_exchange_n(process_alive, &alive, PROCESS_ALIVE | PROCESS_OPEN, false, __ATOMIC_SEQ_CST,
+		                            __ATOMIC_SEQ_CST);
+}
+
+void process_close(void)
+{
+	if (process_alive)
+		__atomic_fetch_and(process_alive, ~PROCESS_OPEN, __ATOMIC_SEQ_CST);
 }

@@ -20,9 +20,21 @@ extern struct process process;
 /* Once, from the constructor or the first hook; idempotent. */
 void process_init(void);
 
-/* A page that the kernel empties in a fork child (MADV_WIPEONFORK): the word reads 1 in the process that was set up and 0 in a
- * child that was not yet, whichever way it was forked. vfork and CLONE_VM children share it and read 1. */
-extern uint32_t *process_alive;
+/* A page that the kernel empties in a fork child (MADV_WIPEONFORK). Word 0 has PROCESS_ALIVE in the process that was set up and is 0
+ * in a child that was not yet, whichever way it was forked. vfork and CLONE_VM children share it. NULL before process_init. */
+extern uint32_t *process_alive __attribute__((visibility("hidden")));
+#define PROCESS_ALIVE 1u
+#define PROCESS_OPEN 2u /* besides: the wait hooks are on and have nothing left to start or to ask */
+
+/* The same word, or one that is always 0: never NULL. Being open is all that a wait hook asks of the process on its fast path. */
+extern uint32_t *process_gate __attribute__((visibility("hidden")));
+static inline bool process_is_open(void)
+{
+	return __builtin_expect(__atomic_load_n(process_gate, __ATOMIC_RELAXED) > PROCESS_ALIVE, 1);
+}
+/* Opens it, unless it is a fork child that was not set up yet. Who opens looks once more, afterwards, whether it should be closed. */
+void process_open(void);
+void process_close(void);
 
 /* Every slow path of a hook asks this first. In a fork child it runs, once, all *_forked() functions (life.c). */
 void process_check_slow(void);

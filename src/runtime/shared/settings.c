@@ -7,7 +7,12 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
-struct settings settings = { .follow = true, .heap_rate = 512 * 1024 };
+struct settings settings = {
+	.follow = true,
+	.heap_rate = 512 * 1024,
+	.block_rate_ns = 1000000,
+	.wait_rate_ns = 10000000,
+};
 
 static const char *value_of(const char *name)
 {
@@ -28,18 +33,20 @@ static void copy_text(char *to, size_t size, const char *from)
 	to[length] = '\0';
 }
 
-static void read_rate(const char *text)
+static void read_rate(const char *name, uint64_t *rate, bool *off)
 {
-	uint64_t rate = 0;
-	const char *digit = text;
-	for (; *digit >= '0' && *digit <= '9' && rate < (uint64_t)1 << 40; digit++)
-		rate = rate * 10 + (uint64_t)(*digit - '0');
+	const char *text = value_of(name), *digit = text;
+	uint64_t value = 0;
+	if (!text)
+		return;
+	for (; *digit >= '0' && *digit <= '9' && value < (uint64_t)1 << 40; digit++)
+		value = value * 10 + (uint64_t)(*digit - '0');
 	if (digit == text || *digit) {
-		settings.bad_rate = text; /* the default stays */
+		settings.bad_rate = (struct bad_rate){ name, text }; /* the default stays */
 		return;
 	}
-	settings.heap_rate = rate;
-	settings.heap_off |= rate == 0;
+	*rate = value;
+	*off |= value == 0;
 }
 
 static bool word_is(const char *word, size_t length, const char *name)
@@ -49,20 +56,25 @@ static bool word_is(const char *word, size_t length, const char *name)
 
 static void read_disabled(const char *list)
 {
-	static const char *const words[] = { "all", "heap", "threads", "signals", "names", "helper" };
+	static const struct {
+		const char *word;
+		bool *off;
+	} words[] = {
+		{ "all", &settings.disabled },    { "heap", &settings.heap_off },   { "threads", &settings.threads_off },
+		{ "block", &settings.block_off }, { "wait", &settings.wait_off },   { "signals", &settings.signals_off },
+		{ "perf", &settings.perf_off },   { "names", &settings.names_off }, { "helper", &settings.helper_off },
+	};
 	while (*list) {
 		size_t length = strcspn(list, ",");
 		bool known = false;
-		for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-			known |= word_is(list, length, words[i]);
+		for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+			if (!word_is(list, length, words[i].word))
+				continue;
+			*words[i].off = true;
+			known = true;
+		}
 		if (!known && length && !settings.bad_disable)
 			settings.bad_disable = list;
-		settings.disabled |= word_is(list, length, "all");
-		settings.heap_off |= word_is(list, length, "heap");
-		settings.threads_off |= word_is(list, length, "threads");
-		settings.signals_off |= word_is(list, length, "signals");
-		settings.names_off |= word_is(list, length, "names");
-		settings.helper_off |= word_is(list, length, "helper");
 		list += length + (list[length] == ',');
 	}
 }
@@ -75,16 +87,22 @@ void settings_read(void)
 	done = true;
 	if (getauxval(AT_SECURE)) {
 		/* Nothing is served there, so nothing is collected. */
-		settings.secure = settings.heap_off = settings.threads_off = true;
+		settings.secure = settings.heap_off = settings.threads_off = settings.block_off = settings.wait_off = true;
+		settings.block_rate_ns = settings.wait_rate_ns = 0;
 		return;
 	}
 	const char *value;
-	if ((value = value_of("CPPROF_HEAP_RATE")))
-		read_rate(value);
+	read_rate("CPPROF_HEAP_RATE", &settings.heap_rate, &settings.heap_off);
+	read_rate("CPPROF_BLOCK_RATE", &settings.block_rate_ns, &settings.block_off);
+	read_rate("CPPROF_WAIT_RATE", &settings.wait_rate_ns, &settings.wait_off);
 	if ((value = value_of("CPPROF_FOLLOW")))
 		settings.follow = strcmp(value, "0") != 0;
 	if ((value = value_of("CPPROF_DISABLE")))
 		read_disabled(value);
+	if (settings.block_off || settings.threads_off)
+		settings.block_rate_ns = 0;
+	if (settings.wait_off || settings.threads_off)
+		settings.wait_rate_ns = 0;
 	copy_text(settings.address, sizeof(settings.address), value_of("CPPROF_ADDR"));
 	copy_text(settings.helper, sizeof(settings.helper), value_of("CPPROF_HELPER"));
 }

@@ -12,6 +12,7 @@
 #include "runtime/shared/lock.h"
 #include "runtime/shared/losses.h"
 #include "runtime/shared/pages.h"
+#include "runtime/shared/unloaded.h"
 
 #define STACKS_MAX (1u << 17)
 #define STACK_BYTES_MAX ((uint64_t)64 << 20) /* of frames */
@@ -23,7 +24,8 @@ struct entry {
 	const uintptr_t *frames;
 	uint32_t count;
 	uint32_t hash;
-	uint32_t next; /* id, 0 = the end of the chain (the pseudo stack is in no chain) */
+	uint32_t next;           /* id, 0 = the end of the chain (the pseudo stack is in no chain) */
+	_Atomic uint32_t looked; /* unloaded_sequence() when its frames were last seen to be what they were */
 };
 
 static struct {
@@ -55,14 +57,26 @@ static struct entry *entry_at(uint32_t id)
 	return chunk ? &chunk[id % ENTRIES_PER_CHUNK] : NULL;
 }
 
-/* 0 = not there. */
+/* What lay at the frames' addresses when the stack was recorded has been unloaded: the same addresses are another stack now. */
+static bool is_of_the_past(struct entry *entry, uint32_t id)
+{
+	uint32_t now = unloaded_sequence();
+	if (atomic_load_explicit(&entry->looked, memory_order_relaxed) == now)
+		return false;
+	if (unloaded_stack(entry->frames, entry->count, id))
+		return true;
+	atomic_store_explicit(&entry->looked, now, memory_order_relaxed);
+	return false;
+}
+
+/* 0 = not there. Of stacks with the same addresses the latest comes first, and only that one can be of today. */
 static uint32_t find(const uintptr_t *frames, uint32_t count, uint32_t hash)
 {
 	uint32_t id = atomic_load_explicit(&stacks.heads[hash % HEADS], memory_order_acquire);
 	while (id) {
-		const struct entry *entry = entry_at(id);
+		struct entry *entry = entry_at(id);
 		if (entry->hash == hash && entry->count == count && memcmp(entry->frames, frames, count * sizeof(*frames)) == 0)
-			return id;
+			return is_of_the_past(entry, id) ? 0 : id;
 		id = entry->next;
 	}
 	return 0;
@@ -118,10 +132,19 @@ static uint32_t add(const uintptr_t *frames, uint32_t count, uint32_t hash)
 		return 0;
 	memcpy(kept, frames, count * sizeof(*frames));
 	_Atomic uint32_t *head = &stacks.heads[hash % HEADS];
-	*entry = (struct entry){ kept, count, hash, atomic_load_explicit(head, memory_order_relaxed) };
+	*entry = (struct entry){ kept, count, hash, atomic_load_explicit(head, memory_order_relaxed), unloaded_sequence() };
 	atomic_store_explicit(&stacks.count, id + 1, memory_order_release);
 	atomic_store_explicit(head, id, memory_order_release);
 	return id;
+}
+
+/* Waiters that are woken together come here together: they try for some 50 microseconds. */
+static bool take_lock(void)
+{
+	for (int tries = 0; tries < 32; tries++)
+		if (lock_try(&stacks.lock))
+			return true;
+	return false;
 }
 
 uint32_t stack_table_add(const uintptr_t *frames, uint32_t count)
@@ -132,7 +155,7 @@ uint32_t stack_table_add(const uintptr_t *frames, uint32_t count)
 	uint32_t id = find(frames, count, hash);
 	if (id)
 		return id;
-	if (lock_try(&stacks.lock)) {
+	if (take_lock()) {
 		id = find(frames, count, hash);
 		if (!id)
 			id = add(frames, count, hash);
@@ -167,6 +190,7 @@ uint64_t stack_table_bytes(void)
 void stack_table_forked(void)
 {
 	lock_reset(&stacks.lock);
+	unloaded_forked();
 	/* The fork may have come between the two words that say where there is room. What is left of this chunk is given up. */
 	stacks.room_left = 0;
 }

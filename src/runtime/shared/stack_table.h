@@ -11,7 +11,7 @@
 
 #define STACK_OVERFLOW 0u /* the id of the pseudo stack "[overflow]", which always exists */
 
-/* The id of the stack, added if new. STACK_OVERFLOW (counted in LOSS_STACKS_FULL) when the table has reached its ceiling
+/* The id of the stack, added if new: one with the same addresses from before a file was unloaded there is another stack. STACK_OVERFLOW (counted in LOSS_STACKS_FULL) when the table has reached its ceiling
  * or its lock is busy. From hooks, with the host's signals blocked. */
 uint32_t stack_table_add(const uintptr_t *frames, uint32_t count);
 /* The frames of a stack, leaf first; valid for ever. Any thread, no lock. */

@@ -129,6 +129,8 @@ struct thread_record *thread_record_new(void)
 	record->start_argument = NULL;
 	record->stack_low = record->stack_high = 0;
 	record->counted = false;
+	for (uint32_t place = 0; place < THREAD_LOCK_WAITS; place++)
+		atomic_store_explicit(&record->waits_for[place], 0, memory_order_relaxed);
 	atomic_store(&record->state, THREAD_LIVE);
 	return record;
 }
@@ -295,6 +297,8 @@ void threads_forked(void)
 	atomic_store(&live_count, 0);
 	if (!self || self == &thread_nobody)
 		return;
+	for (uint32_t place = 0; place < THREAD_LOCK_WAITS; place++)
+		atomic_store(&self->waits_for[place], 0);
 	/* It is the main thread of this process, whoever made it in the other. */
 	atomic_store(&self->detached, 1);
 	self->counted = false;

@@ -45,12 +45,14 @@ enum thread_state {
 	THREAD_EXITED, /* ended, joinable, not joined yet */
 };
 
+#define THREAD_LOCK_WAITS 4u
+
 struct thread_record {
 	/* Odd while the thread waits in a wrapper; what is below is then valid, and so is its stack from regs.sp upwards. */
 	_Atomic uint32_t wait_sequence;
-	_Atomic uint32_t wait_call;     /* enum wait_call */
-	_Atomic uint64_t wait_object;   /* address of the lock, descriptor, thread… */
-	_Atomic uint64_t wait_since_ns; /* CLOCK_MONOTONIC_COARSE; 0 = not taken */
+	_Atomic uint32_t wait_call;        /* enum wait_call */
+	_Atomic uint64_t wait_object;      /* address of the lock, descriptor, thread… */
+	_Atomic uint64_t wait_since_ticks; /* ticks.h; 0 = not taken */
 	struct unwind_registers wait_registers;
 
 	_Atomic int tid;           /* 0 = none, or not begun yet */
@@ -69,7 +71,9 @@ struct thread_record {
 	size_t stack_size;          /* at least so much lies below the thread's descriptor; 0 = unknown */
 	uint32_t index;             /* of the record, for the list of free ones */
 	_Atomic uint32_t next_free; /* index + 1 of the next free record */
-	/* The dumps' own: the wait that one has seen first, and when. */
+	/* What waiters_enter returned for each lock it waits for: more than one when a handler waits, too. 0 = free. Its own thread's. */
+	_Atomic uint64_t waits_for[THREAD_LOCK_WAITS];
+	/* The dumps' own: the wait that one has seen first, if its beginning was not noted, and when. */
 	uint32_t seen_sequence;
 	uint64_t seen_ns;
 	bool counted; /* among the threads started: made by pthread_create or thrd_create */

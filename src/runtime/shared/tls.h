@@ -15,6 +15,7 @@ struct tls {
 	struct thread_record *thread;
 	/* > 0 while code of ours runs on behalf of this thread: hooks then pass straight to the real function. */
 	uint32_t guard;
+	uint32_t cpu_slot; /* slot + 1 of this thread's CPU samples, 0 = unknown; to be checked against the slot's tid */
 };
 
 extern __thread struct tls tls __attribute__((tls_model("initial-exec")));

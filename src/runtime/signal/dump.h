@@ -10,8 +10,10 @@
 #ifndef CPPROF_RUNTIME_SIGNAL_DUMP_H
 #define CPPROF_RUNTIME_SIGNAL_DUMP_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <ucontext.h>
 
 #include "runtime/shared/frames.h"
 
@@ -19,8 +21,6 @@
 
 /* Begins a dump: answers to earlier ones are refused from now on. False: no signal can be had, or CPPROF_DISABLE=signals. */
 bool dump_begin(void);
-/* The signal in use, 0 = none yet: a thread that blocks it need not be asked. */
-int dump_signal(void);
 /* Asks thread `tid` to put its stack into the slot, which must not be busy. False: it is gone, or the kernel refuses. */
 bool dump_ask(uint32_t slot, int tid);
 bool dump_answered(uint32_t slot);
@@ -28,6 +28,9 @@ bool dump_answered(uint32_t slot);
 const struct frames *dump_frames(uint32_t slot);
 /* Gives up waiting: a later answer is refused. False: the thread is writing this very moment; the slot stays busy. */
 bool dump_cancel(uint32_t slot);
+
+/* The handler's part, for a signal with OUR_MARK_DUMP. True. S. */
+bool dump_handle(const siginfo_t *info, const ucontext_t *context);
 
 /* In a fork child: nobody was asked there. */
 void dump_forked(void);

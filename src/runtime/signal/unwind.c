@@ -6,6 +6,7 @@
  */
 #include "runtime/signal/unwind.h"
 
+#include <signal.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -24,6 +25,7 @@
 #define RING (FRAMES_MAX - RING_BEGIN)
 #define LEAF_SEARCH_BYTES 256u  /* above sp, for the return address of a leaf that is not described */
 #define LEAF_CODE_BYTES 0x4000u /* of such a leaf, at the most */
+#define STACK_ROOM 4096u        /* that unwinding wants */
 #define STACK_SWITCHES_MAX 16u  /* without a signal in between: split stacks, code by hand */
 
 /* Bounds of our own code, given by the linker (see src/runtime/one_object.ld); where they are missing nothing is ours. */
@@ -439,7 +441,15 @@ void unwind_self(const struct unwind_registers *registers, bool skip_own, struct
 	(void)walk_all(&walk);
 }
 
-void unwind_context(const ucontext_t *context, struct frames *ret_frames)
+/* True if this handler runs on a stack for signals that is as good as used up: the host's own handler, which it has interrupted, had it for
+ * itself alone, and what lies below is other memory. */
+static bool is_cramped(const ucontext_t *context)
+{
+	uintptr_t here = (uintptr_t)__builtin_frame_address(0), low = (uintptr_t)context->uc_stack.ss_sp;
+	return !(context->uc_stack.ss_flags & SS_DISABLE) && here >= low && here - low < STACK_ROOM;
+}
+
+static __attribute__((noinline)) void walk_context(const ucontext_t *context, struct frames *ret_frames)
 {
 	struct walk walk;
 	walk.known_at.known = (1u << CFI_REGISTERS) - 1;
@@ -448,6 +458,18 @@ void unwind_context(const ucontext_t *context, struct frames *ret_frames)
 	begin(&walk, ret_frames);
 	stack_memory_live(&walk.memory, walk.sp);
 	(void)walk_all(&walk);
+}
+
+void unwind_context(const ucontext_t *context, struct frames *ret_frames)
+{
+	if (!is_cramped(context)) {
+		walk_context(context, ret_frames);
+		return;
+	}
+	*ret_frames = (struct frames){ .failed = true };
+	ret_frames->at[ret_frames->count++] = (uintptr_t)context->uc_mcontext.gregs[REG_RIP];
+	ret_frames->at[ret_frames->count++] = PSEUDO_UNWIND_FAILED;
+	loss_count(LOSS_UNWIND_FAILED);
 }
 
 enum unwind_end unwind_copied(const struct unwind_registers *registers, const struct unwind_copy *copy,

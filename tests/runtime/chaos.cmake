@@ -1,0 +1,10 @@
+foreach(which a b)
+  add_library(program_chaos_plugin_${which} MODULE chaos_plugin.c)
+  target_link_libraries(program_chaos_plugin_${which} PRIVATE Threads::Threads)
+  target_compile_definitions(program_chaos_plugin_${which} PRIVATE _GNU_SOURCE)
+  set_target_properties(program_chaos_plugin_${which} PROPERTIES OUTPUT_NAME chaos_plugin_${which}
+                        LIBRARY_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/programs)
+endforeach()
+cpprof_runtime_program(chaos ${CMAKE_DL_LIBS})
+target_sources(program_chaos PRIVATE chaos_life.c chaos_work.c)
+cpprof_runtime_test(chaos)

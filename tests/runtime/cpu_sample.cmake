@@ -1,0 +1,1 @@
+cpprof_runtime_unit(cpu_sample rt_cpu_sample rt_dump rt_unwind rt_shared rt_model)

@@ -1,0 +1,1 @@
+cpprof_runtime_test(serve_profiles)
