@@ -14,7 +14,7 @@
 
 #define CPU_HZ 100
 #define CPU_HZ_MAX 1000
-#define CPU_BEAT_MS 50
+#define CPU_BEAT_MS 100
 #define CPU_SESSIONS_MAX 16
 
 struct cpu_session;

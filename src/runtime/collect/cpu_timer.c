@@ -94,7 +94,13 @@ uint32_t cpu_timers_max(void)
 
 uint64_t cpu_timer_tick_ns(void)
 {
+	static _Atomic uint64_t tick_ns; /* it does not change */
+	uint64_t known_ns = atomic_load_explicit(&tick_ns, memory_order_relaxed);
+	if (known_ns)
+		return known_ns;
 	struct timespec tick = { 0, 4000000 };
 	sys3(SYS_clock_getres, CLOCK_MONOTONIC_COARSE, (long)&tick, 0);
-	return (uint64_t)tick.tv_sec * 1000000000u + (uint64_t)tick.tv_nsec;
+	known_ns = (uint64_t)tick.tv_sec * 1000000000u + (uint64_t)tick.tv_nsec;
+	atomic_store_explicit(&tick_ns, known_ns, memory_order_relaxed);
+	return known_ns;
 }

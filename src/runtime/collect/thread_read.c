@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "runtime/collect/proc_task.h"
-#include "runtime/hooks/syscall.h"
+#include "runtime/hooks/wait_record.h"
 #include "runtime/life.h"
 #include "runtime/shared/losses.h"
 #include "runtime/shared/process.h"
@@ -356,8 +356,8 @@ static bool unwind_and_tell(struct reader *reader, struct candidate *candidate)
 	} else {
 		view->call = candidate->call;
 		view->waiting_ns = waiting_ns(candidate);
-		if (candidate->call == WAIT_syscall && view->frames.count)
-			view->frames.at[0] = syscall_hook_address();
+		if (view->frames.count)
+			view->frames.at[0] = wait_leaf(candidate->call, view->frames.at[0]);
 	}
 	tell(reader, candidate->index, candidate->tid, candidate->record);
 	return true;

@@ -12,7 +12,23 @@
 #include "runtime/shared/threads.h"
 #include "runtime/shared/tls.h"
 
-struct real_calls real_calls;
+static int first_mutex_trylock(pthread_mutex_t *mutex)
+{
+	real_calls_find();
+	return real_calls.pthread_mutex_trylock(mutex);
+}
+
+static int first_mutex_unlock(pthread_mutex_t *mutex)
+{
+	real_calls_find();
+	return real_calls.pthread_mutex_unlock(mutex);
+}
+
+/* An uncontended lock has no time for a test: what it needs is there from the beginning. */
+struct real_calls real_calls = {
+	.pthread_mutex_trylock = first_mutex_trylock,
+	.pthread_mutex_unlock = first_mutex_unlock,
+};
 bool hooks_off;
 
 /* Stores the address of the next `name` in the pointer at ret_function: of this version if it is not NULL and exists. */

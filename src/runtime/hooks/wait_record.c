@@ -5,7 +5,6 @@
 #include <signal.h>
 
 #include "runtime/hooks/real.h"
-#include "runtime/hooks/syscall.h"
 #include "runtime/hooks/waiters.h"
 #include "runtime/shared/losses.h"
 #include "runtime/shared/process.h"
@@ -73,8 +72,8 @@ static void leave_own_out(struct frames *frames, enum wait_call call)
 		if (frames->at[i] < PSEUDO_LIMIT || !unwind_is_own(frames->at[i]))
 			frames->at[kept++] = frames->at[i];
 	frames->count = kept;
-	if (call == WAIT_syscall && kept)
-		frames->at[0] = syscall_hook_address();
+	if (kept)
+		frames->at[0] = wait_leaf(call, frames->at[0]);
 }
 
 /* True if what follows, unwinding above all, finds room on the stack. A handler of the host may wait on a stack that was made for itself
@@ -104,7 +103,7 @@ static uint32_t stack_of(const struct unwind_registers *here, enum wait_call cal
 	if (has_room(here->sp))
 		return unwound(here, call);
 	loss_count(LOSS_UNWIND_FAILED);
-	const uintptr_t leaf[] = { call == WAIT_syscall ? syscall_hook_address() : here->pc, PSEUDO_UNWIND_FAILED };
+	const uintptr_t leaf[] = { wait_leaf(call, here->pc), PSEUDO_UNWIND_FAILED };
 	return stack_table_add(leaf, 2);
 }
 

@@ -34,4 +34,8 @@ void wait_record(const struct contention *wait, const struct unwind_registers *h
  * returned. Preserves errno, touches no memory of the lock. */
 struct wait_weight unlock_charge(uint64_t lock);
 
+/* The address that names a wait in this call, whose wrapper's frame is `leaf`: the frame may be of a function behind the hook, which has a
+ * name of its own. */
+uintptr_t wait_leaf(enum wait_call call, uintptr_t leaf);
+
 #endif
