@@ -122,6 +122,14 @@ def own_itimer(bed):
         profile.must_have("split", 0.8)
 
 
+def small_stack(bed):
+    """a handler on a small stack of its own has it for itself"""
+    for settings in (None, TIMERS):
+        profile, output = profile_of(bed, "small_stack", settings=settings)
+        require(output.strip() == "kept", "it said %r" % output)
+        profile.must_have("signalled", 0.5)
+
+
 def kernel_time(bed):
     """time in the kernel is the thread's, with a stack or as [kernel]"""
     for settings in (None, TIMERS):
@@ -198,5 +206,5 @@ def labels(bed):
     require("tid:" not in plain.report("-traces"), "labels that nobody has asked for")
 
 
-run([split_perf_100, split_perf_1000, split_timers_100, split_timers_1000, short_lives, raw_clone, deaf, moody, limits, own_itimer,
+run([split_perf_100, split_perf_1000, split_timers_100, split_timers_1000, short_lives, raw_clone, deaf, moody, limits, own_itimer, small_stack,
      kernel_time, two_rates, client_leaves, forks, plugin, execs, labels])

@@ -263,6 +263,46 @@ static void run_itimer(void)
 	       now.sa_handler == tick && left.it_interval.tv_usec == 10000);
 }
 
+#define SMALL_STACK 8192 /* what SIGSTKSZ was for decades: hardly room for two handlers */
+#define BELOW 8192
+static struct {
+	unsigned char below[BELOW], stack[SMALL_STACK];
+} handlers;
+
+static void busy_handler(int number)
+{
+	(void)number;
+	ticks++;
+	third(100000);
+}
+
+static void *signalled(void *unused)
+{
+	stack_t stack = { .ss_sp = handlers.stack, .ss_size = sizeof(handlers.stack) };
+	sigaltstack(&stack, NULL);
+	while (!over)
+		raise(SIGUSR1);
+	return unused;
+}
+
+/* Nearly all of the time in a handler on a stack of its own, which belongs to it alone. */
+static void run_small_stack(void)
+{
+	struct sigaction action;
+	memset(&action, 0, sizeof(action));
+	memset(handlers.below, 0xa5, sizeof(handlers.below));
+	action.sa_handler = busy_handler;
+	action.sa_flags = SA_RESTART | SA_ONSTACK;
+	sigaction(SIGUSR1, &action, NULL);
+	pthread_t thread = begin(signalled);
+	ready_and_wait();
+	pthread_join(thread, NULL);
+	for (size_t i = 0; i < sizeof(handlers.below); i++)
+		if (handlers.below[i] != 0xa5)
+			abort();
+	printf("kept\n");
+}
+
 /* --- others ------------------------------------------------------------------------------------------------------------- */
 
 static __attribute__((noinline)) void *read_zeros(void *unused)
@@ -369,11 +409,12 @@ static const struct mode {
 	{ "deaf", run_deaf },     /* a thread that blocks all signals, in deaf() */
 	{ "moody",
 	  run_moody }, /* a thread that blocks all signals for two thirds of its time, and how long it did, and did not */
-	{ "itimer", run_itimer }, /* ITIMER_PROF: its ticks, and how many they should be */
-	{ "kernel", run_kernel }, /* a thread that is nearly always in the kernel */
-	{ "fork", run_fork },     /* children that work, while a thread works */
-	{ "plugin", run_plugin }, /* argument 2: a library with plugin_spin() */
-	{ "exec", run_exec },     /* executes itself as "end" */
+	{ "itimer", run_itimer },           /* ITIMER_PROF: its ticks, and how many they should be */
+	{ "small_stack", run_small_stack }, /* a handler on 8 KiB of its own, and whether what lies below was left alone */
+	{ "kernel", run_kernel },           /* a thread that is nearly always in the kernel */
+	{ "fork", run_fork },               /* children that work, while a thread works */
+	{ "plugin", run_plugin },           /* argument 2: a library with plugin_spin() */
+	{ "exec", run_exec },               /* executes itself as "end" */
 	{ "end", run_end },
 };
 
