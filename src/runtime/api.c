@@ -169,7 +169,7 @@ void api_forked(void)
 {
 	/* One that was being begun or stopped was another thread's business, which is not here. */
 	if (atomic_load(&cpu.state) == CPU_STARTED)
-		cpu_release(cpu.session);
+		cpu_drop(cpu.session);
 	cpu.session = NULL;
 	atomic_store(&cpu.state, CPU_IDLE);
 }

@@ -42,6 +42,7 @@ static int start(void **state)
 	assert_true(cpu_samples_init(RING_BYTES));
 	assert_int_not_equal(our_signal_choose(OUR_SAMPLES), 0);
 	atomic_store(&cpu_period_ns, PERIOD_NS);
+	atomic_store(&cpu_timers_left, 1000);
 	atomic_store(&cpu_running, true);
 	return 0;
 }
@@ -289,11 +290,30 @@ static void the_hosts_signals_of_this_number_reach_its_handler(void **state)
 	}
 }
 
+static void sigurg_is_as_it_was_when_nothing_is_sampled(void **state)
+{
+	struct sigaction now;
+	(void)state;
+	our_signal_release_samples();
+	signal(SIGURG, SIG_IGN);
+	assert_int_equal(our_signal_choose(OUR_SAMPLES), SIGURG);
+	our_signal_release_samples();
+	sigaction(SIGURG, NULL, &now);
+	assert_true(now.sa_handler == SIG_IGN);
+	signal(SIGURG, SIG_DFL);
+	assert_int_equal(our_signal_choose(OUR_SAMPLES), SIGURG);
+	our_signal_release_samples();
+	sigaction(SIGURG, NULL, &now);
+	assert_true(now.sa_handler == SIG_DFL);
+}
+
 static void samples_share_the_dumps_signal_where_the_host_uses_sigurg(void **state)
 {
-	/* As the case before has left it. */
 	(void)state;
+	our_signal_host_uses_sigurg();
 	assert_int_equal(our_signal_choose(OUR_SAMPLES), our_signal_choose(OUR_DUMPS));
+	assert_int_equal(our_signal_use(SIGURG), OUR_USES);
+	assert_int_equal(our_signal_use(0), OUR_USES);
 }
 
 static void what_a_former_program_left_pending_is_dropped(void **state)
@@ -333,6 +353,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(so_is_a_large_overrun, start, stop),
 		cmocka_unit_test_setup_teardown(a_thread_samples_itself, start, stop),
 		cmocka_unit_test_setup_teardown(the_hosts_signals_of_this_number_reach_its_handler, start, stop),
+		cmocka_unit_test(sigurg_is_as_it_was_when_nothing_is_sampled),
 		cmocka_unit_test(samples_share_the_dumps_signal_where_the_host_uses_sigurg),
 		cmocka_unit_test_setup_teardown(what_a_former_program_left_pending_is_dropped, start, stop),
 	};

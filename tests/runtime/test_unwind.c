@@ -22,6 +22,7 @@
 #include "runtime/shared/losses.h"
 #include "runtime/shared/process.h"
 #include "runtime/shared/sys.h"
+#include "runtime/signal/stack_memory.h"
 #include "runtime/signal/unwind.h"
 #include "unwind_chain.h"
 
@@ -131,7 +132,7 @@ static void sample(int number, siginfo_t *info, void *context)
 	(void)info;
 	int saved = errno;
 	struct frames frames;
-	unwind_context(context, &frames);
+	unwind_context(context, stack_memory_thread(), &frames);
 	ask_libgcc();
 	uintptr_t pc = (uintptr_t)((ucontext_t *)context)->uc_mcontext.gregs[REG_RIP];
 	size_t first = 0;

@@ -25,6 +25,7 @@
 #include "runtime/shared/sys.h"
 #include "runtime/shared/threads.h"
 #include "runtime/shared/tls.h"
+#include "runtime/signal/stack_memory.h"
 #include "runtime/signal/unwind.h"
 
 void process_check_slow(void)
@@ -174,7 +175,7 @@ static void on_trap(int number, siginfo_t *info, void *context)
 {
 	(void)number;
 	(void)info;
-	unwind_context(context, &ours);
+	unwind_context(context, stack_memory_thread(), &ours);
 }
 
 static __attribute__((noinline)) int call_undescribed(void *arg)
@@ -202,7 +203,7 @@ static void on_fault(int number, siginfo_t *info, void *context)
 {
 	(void)number;
 	(void)info;
-	unwind_context(context, &ours);
+	unwind_context(context, stack_memory_thread(), &ours);
 	siglongjmp(after_fault, 1);
 }
 
@@ -320,7 +321,7 @@ static void measure_stack(int number, siginfo_t *info, void *context)
 	unsigned char *here = __builtin_frame_address(0);
 	size_t below = (size_t)(here - alternate) - 512, untouched = 0;
 	memset(alternate, 0xA5, below);
-	unwind_context(context, &ours);
+	unwind_context(context, stack_memory_thread(), &ours);
 	while (untouched < below && alternate[untouched] == 0xA5)
 		untouched++;
 	stack_used = (size_t)(here - alternate) - untouched;

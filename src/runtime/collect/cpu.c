@@ -350,12 +350,20 @@ static void end_here(void *arg)
 		end(session, NULL);
 }
 
+static void end_all(const char *why)
+{
+	while (cpu.count)
+		end(cpu.sessions[cpu.count - 1], why);
+}
+
 void cpu_beat(void)
 {
 	uint32_t unloaded = unloaded_sequence();
 	drain();
 	cpu_arm_beat(thread_ended);
 	forget_unloaded(unloaded);
+	if (cpu_arm_has_lost_signal())
+		end_all("ended early: the program has taken SIGURG, by which it was sampled, for itself");
 	for (uint32_t i = cpu.count; i-- > 0;)
 		if (atomic_load(&cpu.sessions[i]->state) == CPU_SESSION_LEFT)
 			end(cpu.sessions[i], NULL);
@@ -363,8 +371,7 @@ void cpu_beat(void)
 
 void cpu_shutdown(void)
 {
-	while (cpu.count)
-		end(cpu.sessions[cpu.count - 1], "ended early: the service thread was stopped");
+	end_all("ended early: the service thread was stopped");
 }
 
 /* The books are the parent's. What their owner here, if there is one, still holds says so, and keeps no memory but itself. */
@@ -380,6 +387,12 @@ void cpu_forked(void)
 	}
 	cpu.count = 0;
 	cpu_arm_forked();
+}
+
+/* Asks the service thread for nothing: it is not there, and a fork child is not set up yet. */
+void cpu_drop(struct cpu_session *session)
+{
+	free_session(session);
 }
 
 /* --- from any thread ---------------------------------------------------------------------------------------------------- */

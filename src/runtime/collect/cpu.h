@@ -37,8 +37,9 @@ void cpu_release(struct cpu_session *session);
 /* On the service thread: a beat; every session ended, when the thread is about to end. */
 void cpu_beat(void);
 void cpu_shutdown(void);
-/* In a fork child, before anything else. */
+/* In a fork child, before anything else; and what becomes there of a session that the program's own thread had begun in the parent. */
 void cpu_forked(void);
+void cpu_drop(struct cpu_session *session);
 
 /* For the index: "off: ...", or NULL; and what the samples come from: "perf_event", "timers, at most 250 a second for each thread". */
 const char *cpu_why_off(void);

@@ -63,7 +63,7 @@ static struct {
 	uint32_t without_perf, in_kernel;
 	uint32_t listed_count, beats_since_list;
 	uint32_t look_next, masks_left;
-	uint32_t timers_left;           /* to be made until the next list */
+	int signal;                     /* by which threads are sampled */
 	uint32_t tries_left;            /* threads that cannot be armed cost time */
 	uint32_t unarmed, most_unarmed; /* threads of this list that could not be armed; of any list */
 	uint64_t random;
@@ -138,10 +138,7 @@ static bool upgrade(uint32_t ix, struct armed *armed)
 /* Timers beyond half of what the user may have pending would take from the program. */
 static bool take_timer(uint32_t ix, int tid)
 {
-	if (arm.timers_left == 0 || !cpu_timer_arm(ix, tid, arm.period_ns))
-		return false;
-	arm.timers_left--;
-	return true;
+	return cpu_timer_take() && cpu_timer_arm(ix, tid, arm.period_ns);
 }
 
 /* A slot and a source for a thread that has none; the slot, or -1. */
@@ -279,6 +276,11 @@ bool cpu_arm_account(uint32_t ix, bool closely, struct cpu_account *ret_account)
 const char *cpu_arm_why_no_perf(void)
 {
 	return arm.perf ? NULL : cpu_perf_why_not();
+}
+
+bool cpu_arm_has_lost_signal(void)
+{
+	return arm.on && our_signal_choose(OUR_SAMPLES) != arm.signal;
 }
 
 uint32_t cpu_arm_unarmed(void)
@@ -430,7 +432,7 @@ static void count_room(void)
 		slots += tid_of(ix) != 0;
 		timers += tid_of(ix) > 0 && atomic_load(&cpu_slot_at(ix)->timer) >= 0;
 	}
-	arm.timers_left = timers < most ? most - timers : 0;
+	atomic_store(&cpu_timers_left, timers < most ? (int32_t)(most - timers) : 0);
 	arm.tries_left = slots < CPU_SLOTS_MAX ? TRIES_PER_LIST : 0;
 	arm.unarmed = 0;
 }
@@ -533,7 +535,8 @@ static void clear_slots(void)
 
 const char *cpu_arm_begin(uint64_t period_ns)
 {
-	if (!our_signal_choose(OUR_SAMPLES))
+	arm.signal = our_signal_choose(OUR_SAMPLES);
+	if (!arm.signal)
 		return "off: no signal is free";
 	if (!have_memory())
 		return "off: no memory for samples";
@@ -587,6 +590,7 @@ void cpu_arm_end(void)
 	for (uint32_t ix = 0; ix < cpu_slots_used(); ix++)
 		if (tid_of(ix) > 0 && atomic_load(&cpu_slot_at(ix)->source) != CPU_SOURCE_NONE)
 			disarm(ix);
+	our_signal_release_samples();
 }
 
 void cpu_arm_forked(void)

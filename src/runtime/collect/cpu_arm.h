@@ -37,6 +37,8 @@ void cpu_arm_beat(cpu_arm_ended *ended);
 void cpu_arm_end(void);
 
 /* The account of a slot as of now; false: nobody's. `closely`: also finds out whether it blocks our signal. */
+/* The program has taken the signal by which threads are sampled for itself. */
+bool cpu_arm_has_lost_signal(void);
 bool cpu_arm_account(uint32_t slot, bool closely, struct cpu_account *ret_account);
 /* How many threads at once could not be armed, at the most, since the first session began. */
 uint32_t cpu_arm_unarmed(void);

@@ -90,9 +90,7 @@ static void say_source(const struct cpu_session *session, struct table *table)
 	if (session->no_perf)
 		comment(table, "no perf_event: %s", session->no_perf);
 	else if (session->without_perf)
-		comment(table,
-		        "threads sampled by timers for lack of descriptors or room for signals, at most %llu times a second: "
-		        "%u",
+		comment(table, "threads sampled by timers for lack of descriptors, at most %llu times a second: %u",
 		        (unsigned long long)tick_hz, session->without_perf);
 	if (session->in_kernel)
 		comment(table,

@@ -45,7 +45,6 @@ struct cpu_session {
 	int64_t time_ns;      /* CLOCK_REALTIME */
 	uint64_t duration_ns; /* CLOCK_MONOTONIC */
 	uint64_t process_ns;  /* processor time of the process, ours not counted */
-	uint64_t service_ns;
 
 	uint64_t sampled_ns, lost_ns, blocked_ns, kernel_ns, unknown_ns;
 	uint64_t cut, failed;

@@ -39,8 +39,15 @@ static int change_ours(enum our_use use, const struct sigaction *action, struct 
 	return 0;
 }
 
+static bool takes_sigurg(int number, __sighandler_t handler)
+{
+	return number == SIGURG && handler != SIG_DFL && handler != SIG_IGN;
+}
+
 HOOK int sigaction(int number, const struct sigaction *restrict action, struct sigaction *restrict ret_old)
 {
+	if (takes_sigurg(number, action ? action->sa_handler : SIG_DFL))
+		our_signal_host_uses_sigurg();
 	enum our_use use = our_signal_use(number);
 	if (use != OUR_USES)
 		return change_ours(use, action, ret_old);
@@ -59,6 +66,8 @@ HOOK int sigaction(int number, const struct sigaction *restrict action, struct s
 HOOK __sighandler_t signal(int number, __sighandler_t handler)
 {
 	struct sigaction action = { .sa_handler = handler, .sa_flags = SA_RESTART }, old;
+	if (handler != SIG_ERR && takes_sigurg(number, handler))
+		our_signal_host_uses_sigurg();
 	enum our_use use = our_signal_use(number);
 	if (use == OUR_USES || handler == SIG_ERR)
 		return REAL(signal)(number, handler);
@@ -68,13 +77,18 @@ HOOK __sighandler_t signal(int number, __sighandler_t handler)
 
 const sigset_t *signals_without_ours(const sigset_t *set, sigset_t *room)
 {
-	/* Nobody waits for SIGSEGV by name. */
-	if (!set || hooks_off || !sigismember(set, SIGSEGV))
+	if (!set || hooks_off)
 		return set;
+	/* Nobody waits for the last real-time signal, and for SIGURG, by name. */
+	if (!sigismember(set, SIGRTMAX) || !sigismember(set, SIGURG)) {
+		if (sigismember(set, SIGURG))
+			our_signal_host_uses_sigurg();
+		return set;
+	}
+	/* Also before they are in use: a descriptor for signals lives long. */
 	*room = *set;
-	for (enum our_use use = OUR_DUMPS; use < OUR_USES; use++)
-		if (our_signal(use))
-			sigdelset(room, our_signal(use));
+	sigdelset(room, SIGURG);
+	sigdelset(room, our_signal(OUR_DUMPS) ? our_signal(OUR_DUMPS) : FIRST_CHOICE);
 	return room;
 }
 

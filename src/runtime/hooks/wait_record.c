@@ -14,8 +14,7 @@
 #include "runtime/shared/sys.h"
 #include "runtime/shared/ticks.h"
 #include "runtime/shared/tls.h"
-
-__extension__ typedef unsigned __int128 uint128;
+#include "runtime/signal/stack_memory.h"
 
 #define STACK_ROOM 8192u
 
@@ -42,26 +41,25 @@ void wait_rates_set(void)
 		process_close();
 }
 
-/* A number below `limit`, each equally often. */
-static uint64_t draw_below(uint64_t limit)
+static uint64_t draw(void)
 {
 	if (HOOK_UNLIKELY(!draws))
 		draws = random_seed((uintptr_t)&draws ^ ticks_now());
-	return (uint64_t)((uint128)random_next(&draws) * limit >> 64);
+	return random_next(&draws);
 }
 
+/* Ticks stand for nanoseconds: only their proportion counts. */
 struct wait_weight wait_weigh(enum contention_kind kind, uint64_t wait_ticks)
 {
-	uint64_t rate = wait_rates[kind];
+	uint64_t rate = wait_rates[kind], count, kept;
 	/* The counters of two processors may be a few ticks apart. */
 	if (rate == 0 || (int64_t)wait_ticks <= 0)
 		return (struct wait_weight){ 0, 0 };
-	if (wait_ticks >= rate)
-		return (struct wait_weight){ CONTENTION_UNIT, ticks_to_ns(wait_ticks) };
-	if (draw_below(rate) >= wait_ticks)
+	if (!contention_sample(wait_ticks, rate, draw(), &count, &kept))
 		return (struct wait_weight){ 0, 0 };
-	uint64_t rate_ns = kind == CONTENTION_WAIT ? settings.wait_rate_ns : settings.block_rate_ns;
-	return (struct wait_weight){ (rate * CONTENTION_UNIT + wait_ticks / 2) / wait_ticks, rate_ns };
+	if (wait_ticks >= rate)
+		return (struct wait_weight){ count, ticks_to_ns(wait_ticks) };
+	return (struct wait_weight){ count, kind == CONTENTION_WAIT ? settings.wait_rate_ns : settings.block_rate_ns };
 }
 
 /* The leaf is the wrapper; other frames of ours (start routines, our malloc) are none of the host's business. */
@@ -85,9 +83,11 @@ static bool has_room(uintptr_t sp)
 	sys3(SYS_sigaltstack, 0, (long)&other, 0);
 	if (other.ss_flags & SS_ONSTACK)
 		return sp - (uintptr_t)other.ss_sp >= STACK_ROOM;
-	if (record && sp >= record->stack_low && sp < record->stack_high)
-		return sp - record->stack_low >= STACK_ROOM;
-	return true;
+	if (record && sp >= record->stack_low && sp < record->stack_high && record->stack_low &&
+	    sp - record->stack_low >= STACK_ROOM)
+		return true;
+	/* What is known of the bound is on the safe side of it by some 80 kB: whether there is a guard page, the kernel tells. */
+	return stack_memory_page(sp - STACK_ROOM / 2) && stack_memory_page(sp - STACK_ROOM);
 }
 
 static __attribute__((noinline)) uint32_t unwound(const struct unwind_registers *here, enum wait_call call)

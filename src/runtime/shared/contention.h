@@ -32,7 +32,7 @@ struct contention {
 	uint64_t ns;
 };
 
-/* Adds to the sums of this key. When the table is three quarters full, new keys lose their object; when it is full, their stack
+/* Adds to the sums of this key. Behind 1,024 keys with an object, new ones lose theirs; when the table is full, their stack
  * (STACK_OVERFLOW, LOSS_CONTENTION_FULL). H. */
 void contention_add(const struct contention *more);
 

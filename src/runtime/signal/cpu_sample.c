@@ -18,6 +18,7 @@
 #include "runtime/shared/threads.h"
 #include "runtime/shared/tls.h"
 #include "runtime/signal/our_signal.h"
+#include "runtime/signal/stack_memory.h"
 #include "runtime/signal/unwind.h"
 
 #define BEING_TAKEN (-1) /* a slot's tid meanwhile */
@@ -37,6 +38,7 @@ struct cell {
 
 _Atomic bool cpu_running;
 _Atomic uint64_t cpu_period_ns;
+_Atomic int32_t cpu_timers_left;
 
 static struct {
 	struct cpu_slot *slots;
@@ -265,7 +267,8 @@ static bool slot_of_signal(const siginfo_t *info, struct cpu_slot **ret_slot)
 			return true;
 		ix = (uint32_t)(known - FD_SLOT);
 	}
-	if (cpu.slots && atomic_load(&cpu.slots[ix].tid) == sys_gettid())
+	/* After the end of sampling there may be a filter of system calls. */
+	if (cpu.slots && atomic_load(&cpu_running) && atomic_load(&cpu.slots[ix].tid) == sys_gettid())
 		*ret_slot = &cpu.slots[ix];
 	return true;
 }
@@ -326,7 +329,9 @@ static void sample(struct cpu_slot *slot, const ucontext_t *context, uint32_t pe
 	cell->tid = atomic_load_explicit(&slot->tid, memory_order_relaxed);
 	cell->periods = periods;
 	cell->ns = ns;
-	unwind_context(context, &cell->frames);
+	/* A thread whose beginning we have seen has our thread-local block. */
+	bool ours = atomic_load_explicit(&slot->start_routine, memory_order_relaxed) != 0;
+	unwind_context(context, ours ? tls.thread : stack_memory_thread(), &cell->frames);
 	hand_over(cell, position);
 	add(&slot->sampled_ns, ns);
 }
@@ -334,7 +339,7 @@ static void sample(struct cpu_slot *slot, const ucontext_t *context, uint32_t pe
 /* So that the thread can note its end (cpu_self_end). A thread of clone() may have its creator's thread-local block. */
 static void remember_slot(const struct cpu_slot *slot)
 {
-	const struct thread_record *record = tls.thread;
+	const struct thread_record *record = stack_memory_thread();
 	if (record && atomic_load_explicit(&record->tid, memory_order_relaxed) ==
 	                      atomic_load_explicit(&slot->tid, memory_order_relaxed))
 		tls.cpu_slot = (uint32_t)(slot - cpu.slots) + 1;
@@ -345,7 +350,7 @@ bool cpu_handle(const siginfo_t *info, const ucontext_t *context)
 	struct cpu_slot *slot;
 	if (!slot_of_signal(info, &slot))
 		return false;
-	if (!slot || !atomic_load(&cpu_running))
+	if (!slot)
 		return true;
 	atomic_fetch_add_explicit(&slot->handled, 1, memory_order_relaxed);
 	uint64_t now_ns = thread_cpu_ns(), period_ns = load(&cpu_period_ns);
@@ -354,7 +359,8 @@ bool cpu_handle(const siginfo_t *info, const ucontext_t *context)
 	atomic_store_explicit(&slot->last_ns, now_ns, memory_order_relaxed);
 	if (periods)
 		sample(slot, context, periods, periods * period_ns);
-	remember_slot(slot);
+	if (atomic_load_explicit(&slot->handled, memory_order_relaxed) == 1)
+		remember_slot(slot);
 	return true;
 }
 
@@ -388,18 +394,32 @@ static uint64_t first_expiry_ns(uint64_t random, uint64_t period_ns)
 	return ns < cpu.tick_ns ? 1 : ns - cpu.tick_ns / 2;
 }
 
+bool cpu_timer_take(void)
+{
+	int32_t left = atomic_load_explicit(&cpu_timers_left, memory_order_relaxed);
+	while (left > 0)
+		if (atomic_compare_exchange_weak(&cpu_timers_left, &left, left - 1))
+			return true;
+	return false;
+}
+
 static bool make_timer(uint32_t ix, int tid)
 {
 	struct kernel_sigevent event = { cpu_slot_value(ix), our_signal(OUR_SAMPLES), NOTIFY_THREAD, tid, { 0 } };
 	uint64_t period_ns = load(&cpu_period_ns), random = random_seed((uint64_t)tid ^ monotonic_ns());
 	int timer = -1;
-	if (!event.signal || !period_ns || sys3(SYS_timer_create, CLOCK_THREAD_CPUTIME_ID, (long)&event, (long)&timer) < 0)
+	if (!event.signal || !period_ns || !cpu_timer_take() ||
+	    sys3(SYS_timer_create, CLOCK_THREAD_CPUTIME_ID, (long)&event, (long)&timer) < 0)
 		return false;
 	struct itimerspec times = { timespec_of(period_ns), timespec_of(first_expiry_ns(random, period_ns)) };
 	struct cpu_slot *slot = &cpu.slots[ix];
-	atomic_store(&slot->source, CPU_SOURCE_TIMER);
-	atomic_store(&slot->timer, timer);
 	sys4(SYS_timer_settime, timer, 0, (long)&times, 0);
+	/* The source last: who sees it finds the timer. */
+	atomic_store(&slot->timer, timer);
+	atomic_store(&slot->source, CPU_SOURCE_TIMER);
+	/* The rate has been changed meanwhile: the service thread will make another timer. */
+	if (load(&cpu_period_ns) != period_ns)
+		drop_timer(slot);
 	return true;
 }
 
@@ -441,6 +461,7 @@ void cpu_self_end(void)
 void cpu_samples_forked(void)
 {
 	atomic_store(&cpu_running, false);
+	our_signal_release_samples();
 	/* Not a child's: what of it was being written will never be handed over. */
 	if (cpu.cells)
 		pages_unmap(cpu.cells, cpu.cell_count * sizeof(*cpu.cells));

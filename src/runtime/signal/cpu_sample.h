@@ -54,6 +54,11 @@ extern _Atomic bool cpu_running __attribute__((visibility("hidden")));
 /* Nanoseconds of CPU time from one sample to the next, of all threads. Set before cpu_running. */
 extern _Atomic uint64_t cpu_period_ns __attribute__((visibility("hidden")));
 
+/* How many timers may be made until the service thread has counted again: each takes room in the queue of signals that the user's processes share. */
+extern _Atomic int32_t cpu_timers_left __attribute__((visibility("hidden")));
+/* Takes one of them. Any territory. */
+bool cpu_timer_take(void);
+
 /* Maps slots and ring: false = no memory. Idempotent. P. `ring_bytes`: a power of two. */
 bool cpu_samples_init(uint32_t ring_bytes);
 /* A slot for this thread, of a new generation and source NONE; -1: all are taken (LOSS_CPU_THREADS_FULL). Lock-free; H and P. */

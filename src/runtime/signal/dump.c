@@ -16,6 +16,7 @@
 #include "runtime/shared/process.h"
 #include "runtime/shared/sys.h"
 #include "runtime/signal/our_signal.h"
+#include "runtime/signal/stack_memory.h"
 #include "runtime/signal/unwind.h"
 
 enum slot_state { SLOT_IDLE, SLOT_ASKED, SLOT_WRITING, SLOT_DONE };
@@ -35,7 +36,7 @@ bool dump_handle(const siginfo_t *info, const ucontext_t *context)
 	uint64_t asked = (value & 0xFFFFFFFFFFFFu) / DUMP_SLOTS << 2 | SLOT_ASKED;
 	uint64_t found = asked;
 	if (atomic_compare_exchange_strong(&slot->word, &found, asked - SLOT_ASKED + SLOT_WRITING)) {
-		unwind_context(context, &slot->frames);
+		unwind_context(context, stack_memory_thread(), &slot->frames);
 		atomic_store_explicit(&slot->word, asked - SLOT_ASKED + SLOT_DONE, memory_order_release);
 	}
 	return true;

@@ -1,7 +1,7 @@
 /* dump.h - asks running threads for their stacks, by a signal.
  *
  * Only for threads that were seen running a moment ago: a blocked thread is read without its help (collect/). The signal is the
- * highest real-time signal that the host has left alone, and its handler is the only code of ours that interrupts a thread.
+ * highest real-time signal that the host has left alone, and besides samples (cpu_sample.h) its handler is the only code of ours that interrupts a thread.
  * Should the thread have entered a call meanwhile that the kernel does not restart (poll, nanosleep, ...), the handler sets it back
  * to the call, so that the host sees no EINTR because of us.
  *

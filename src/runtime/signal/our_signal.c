@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "runtime/shared/process.h"
 #include "runtime/shared/settings.h"
@@ -43,29 +44,34 @@ static long change_action(int number, const struct kernel_sigaction *new, struct
 	return sys4(SYS_rt_sigaction, number, (long)new, (long)ret_old, sizeof(new->mask));
 }
 
+/* For good, once it has a handler for it, or waits for it. */
+static _Atomic bool sigurg_is_the_hosts;
+static _Atomic bool sigurg_was_ignored; /* before we took it */
+
 static bool is_ignored_by_default(int number)
 {
 	return number == SIGURG || number == SIGWINCH || number == SIGCHLD || number == SIGCONT;
 }
 
-/* Does what the signal would have done without us: the host's handler, or nothing, or the end of the process. */
-static void not_ours(int number, siginfo_t *info, void *context)
+/* Does what the signal would have done without us: the host's handler, or nothing (false), or the end of the process. */
+static bool not_ours(int number, siginfo_t *info, void *context)
 {
 	enum our_use use = our_signal_use(number);
 	const struct host_action *host = use == OUR_USES ? NULL : atomic_load(&ours[use].host);
 	uintptr_t handler = host ? host->handler : (uintptr_t)SIG_DFL;
 	if (handler == (uintptr_t)SIG_IGN || (handler == (uintptr_t)SIG_DFL && is_ignored_by_default(number)))
-		return;
+		return false;
 	if (handler != (uintptr_t)SIG_DFL) {
 		if (host->flags & SA_SIGINFO)
 			((void (*)(int, siginfo_t *, void *))handler)(number, info, context);
 		else
 			((void (*)(int))handler)(number);
-		return;
+		return true;
 	}
 	struct kernel_sigaction standard = { .handler = NULL };
 	change_action(number, &standard, NULL);
 	sys3(SYS_tgkill, sys_getpid(), sys_gettid(), number);
+	return true;
 }
 
 static bool hand_on(const siginfo_t *info, const ucontext_t *context)
@@ -79,12 +85,18 @@ static bool hand_on(const siginfo_t *info, const ucontext_t *context)
 }
 
 /* A sample's signal comes while the thread runs in user mode, or on its way back there, when a system call has its result already: an EINTR
- * that it finds is the host's own. A dump's comes when it likes. */
+ * that it finds is the host's own. Unless the thread blocks the signal, and it was the call (ppoll, sigsuspend) that has let it through.
+ * A dump's comes when it likes. */
+static bool may_have_interrupted(const siginfo_t *info, const ucontext_t *context)
+{
+	uint64_t blocked;
+	memcpy(&blocked, &context->uc_sigmask, sizeof(blocked));
+	return info->si_code == SI_QUEUE || blocked >> (info->si_signo - 1) & 1 || cpu_signals_interrupt();
+}
+
 static void handle(int number, siginfo_t *info, void *context)
 {
-	if (!hand_on(info, context))
-		not_ours(number, info, context);
-	else if (info->si_code == SI_QUEUE || cpu_signals_interrupt())
+	if (hand_on(info, context) ? may_have_interrupted(info, context) : !not_ours(number, info, context))
 		resume_call(context);
 }
 
@@ -94,10 +106,15 @@ static bool is_ours(int number)
 	return change_action(number, NULL, &now) == 0 && now.handler == handle;
 }
 
+static bool is_left_alone(int number, const struct kernel_sigaction *now)
+{
+	return !now->handler || (number == SIGURG && (uintptr_t)now->handler == (uintptr_t)SIG_IGN);
+}
+
 static bool install(int number)
 {
-	struct kernel_sigaction now;
-	if (change_action(number, NULL, &now) != 0 || now.handler)
+	struct kernel_sigaction now, replaced;
+	if (change_action(number, NULL, &now) != 0 || !is_left_alone(number, &now))
 		return false;
 	const struct kernel_sigaction action = {
 		.handler = handle,
@@ -105,15 +122,27 @@ static bool install(int number)
 		.restorer = restore,
 		.mask = ~(uint64_t)0,
 	};
-	return change_action(number, &action, NULL) == 0;
+	if (change_action(number, &action, &replaced) != 0)
+		return false;
+	if (number == SIGURG)
+		atomic_store(&sigurg_was_ignored, (uintptr_t)replaced.handler == (uintptr_t)SIG_IGN);
+	if (is_left_alone(number, &replaced) || replaced.handler == handle)
+		return true;
+	/* The host's, since we looked. */
+	change_action(number, &replaced, NULL);
+	return false;
 }
 
 /* SIGURG: whoever sends it, the default is that nothing happens; and it is not queued. Unless the host has a use for it. */
 static int choose_for_samples(void)
 {
-	const struct host_action *host = atomic_load(&ours[OUR_SAMPLES].host);
-	if (!host && (is_ours(SIGURG) || install(SIGURG)))
-		return SIGURG;
+	if (!atomic_load(&sigurg_is_the_hosts)) {
+		if (is_ours(SIGURG))
+			return SIGURG;
+		atomic_store(&ours[OUR_SAMPLES].host, NULL);
+		if (install(SIGURG))
+			return SIGURG;
+	}
 	return our_signal_choose(OUR_DUMPS);
 }
 
@@ -147,21 +176,42 @@ int our_signal(enum our_use use)
 
 enum our_use our_signal_use(int number)
 {
+	if (number <= 0)
+		return OUR_USES;
 	if (number == our_signal(OUR_DUMPS))
 		return OUR_DUMPS;
-	return number == SIGURG && our_signal(OUR_SAMPLES) ? OUR_SAMPLES : OUR_USES;
+	return number == SIGURG && our_signal(OUR_SAMPLES) && !atomic_load(&sigurg_is_the_hosts) ? OUR_SAMPLES : OUR_USES;
+}
+
+void our_signal_release_samples(void)
+{
+	int number = atomic_exchange(&ours[OUR_SAMPLES].number, 0);
+	const struct host_action *host = atomic_load(&ours[OUR_SAMPLES].host);
+	if (number != SIGURG || !is_ours(SIGURG))
+		return;
+	bool ignored = host ? host->handler == (uintptr_t)SIG_IGN : atomic_load(&sigurg_was_ignored);
+	struct kernel_sigaction former = { .handler = NULL };
+	uintptr_t handler = (uintptr_t)(ignored ? SIG_IGN : SIG_DFL);
+	memcpy(&former.handler, &handler, sizeof(handler));
+	change_action(SIGURG, &former, NULL);
+	atomic_store(&ours[OUR_SAMPLES].host, NULL);
+}
+
+void our_signal_host_uses_sigurg(void)
+{
+	atomic_store(&sigurg_is_the_hosts, true);
 }
 
 void our_signal_host_wants(enum our_use use, const struct host_action *action, struct host_action *ret_old)
 {
 	/* Two copies, used in turn: a handler that reads the other one meanwhile finds it whole. */
 	static struct host_action copies[OUR_USES][2];
-	static _Atomic uint32_t used;
+	static _Atomic uint32_t used[OUR_USES];
 	const struct host_action *old = atomic_load(&ours[use].host);
 	*ret_old = old ? *old : (struct host_action){ 0 };
 	if (!action)
 		return;
-	struct host_action *copy = &copies[use][atomic_fetch_add(&used, 1) % 2];
+	struct host_action *copy = &copies[use][atomic_fetch_add(&used[use], 1) % 2];
 	*copy = *action;
 	atomic_store(&ours[use].host, copy);
 }
@@ -180,10 +230,8 @@ void our_signal_drop_pending(void)
 		siginfo_t info;
 		while (sys4(SYS_rt_sigtimedwait, (long)&bit, (long)&info, (long)&at_once, sizeof(bit)) == number) {
 			uint64_t mark = (uint64_t)(uintptr_t)info.si_value.sival_ptr >> 48;
-			bool dump = info.si_code == SI_QUEUE && mark == OUR_MARK_DUMP,
-				 perf = info.si_code >= POLL_IN && info.si_code <= POLL_HUP;
-			bool timer = info.si_code == SI_TIMER && mark == OUR_MARK_CPU;
-			if (dump || perf || timer)
+			if ((info.si_code == SI_QUEUE && mark == OUR_MARK_DUMP) ||
+			    (info.si_code == SI_TIMER && mark == OUR_MARK_CPU))
 				continue;
 			/* Somebody else's: back to where it was, as far as the kernel lets one say who has sent it. */
 			sys4(SYS_rt_tgsigqueueinfo, sys_getpid(), sys_gettid(), number, (long)&info);

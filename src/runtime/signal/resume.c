@@ -22,7 +22,7 @@
 #include "runtime/shared/losses.h"
 #include "runtime/shared/sys.h"
 #include "runtime/shared/threads.h"
-#include "runtime/shared/tls.h"
+#include "runtime/signal/stack_memory.h"
 
 #define CODE_BYTES 40u /* how far before the instruction the constant is looked for */
 #define INSTRUCTION_BYTES 2u
@@ -82,7 +82,7 @@ static long published_number(void)
 		[WAIT_recvmsg] = SYS_recvmsg + 1, [WAIT_accept] = SYS_accept + 1, [WAIT_accept4] = SYS_accept4 + 1,
 		[WAIT_connect] = SYS_connect + 1, [WAIT_pause] = SYS_pause + 1,   [WAIT_syscall] = SYS_futex + 1,
 	};
-	struct thread_record *record = tls.thread;
+	const struct thread_record *record = stack_memory_thread();
 	if (!record || !(atomic_load_explicit(&record->wait_sequence, memory_order_relaxed) & 1))
 		return -1;
 	uint32_t call = atomic_load_explicit(&record->wait_call, memory_order_relaxed);

@@ -28,9 +28,8 @@ static uintptr_t page_of(uintptr_t address)
 
 /* Code that runs has its stack from sp upwards. Below sp is what an epilogue has just popped, which its rules still name
  * (the red zone, 128 bytes): on the page of sp that is there as well, on the one below it is asked for. */
-void stack_memory_live(struct stack_memory *memory, uintptr_t sp)
+void stack_memory_live(struct stack_memory *memory, uintptr_t sp, const struct thread_record *thread)
 {
-	const struct thread_record *thread = tls.thread;
 	uintptr_t main_end = (uintptr_t)__libc_stack_end;
 	*memory = (struct stack_memory){ .low = page_of(sp), .high = page_of(sp) };
 	if (thread && sp >= thread->stack_low && sp < thread->stack_high)
@@ -83,4 +82,29 @@ bool stack_memory_word_slow(struct stack_memory *memory, uintptr_t address, uint
 	else if (last + PAGE_SIZE == memory->low)
 		memory->low = first;
 	return true;
+}
+
+static uintptr_t tls_distance; /* of our block from the thread pointer */
+
+void stack_memory_init(void)
+{
+	uintptr_t pointer;
+	__asm__("movq %%fs:0, %0" : "=r"(pointer));
+	tls_distance = (uintptr_t)&tls - pointer;
+}
+
+#define ARCH_GET_FS 0x1003
+
+/* A record says whose it is by the address of its thread's descriptor, where the thread pointer points to. */
+const struct thread_record *stack_memory_thread(void)
+{
+	uintptr_t pointer = 0;
+	sys3(SYS_arch_prctl, ARCH_GET_FS, (long)&pointer, 0);
+	uintptr_t block = pointer + tls_distance;
+	if (!pointer || !tls_distance || !stack_memory_page(block) || !stack_memory_page(block + sizeof(tls) - 1))
+		return NULL;
+	const struct thread_record *record = ((const struct tls *)block)->thread;
+	if (!record || (uintptr_t)record % _Alignof(struct thread_record) || !stack_memory_page((uintptr_t)record))
+		return NULL;
+	return (uintptr_t)record->pthread == pointer ? record : NULL;
 }

@@ -11,14 +11,21 @@
 #include <stdint.h>
 #include <string.h>
 
+struct thread_record;
+
 struct stack_memory {
 	uintptr_t low, high;        /* what may be read without asking; a live one grows by pages found mapped */
 	const unsigned char *bytes; /* a copy that stands for [low, high); NULL: the memory itself */
 	bool ended;                 /* a word behind the copy was asked for */
 };
 
-/* The live stack around `sp` of the calling thread. */
-void stack_memory_live(struct stack_memory *memory, uintptr_t sp);
+/* The live stack around `sp` of the calling thread, whose record this is; NULL: unknown. */
+void stack_memory_live(struct stack_memory *memory, uintptr_t sp, const struct thread_record *thread);
+/* tls.thread for a handler, which may run in a thread that the program has made by clone() with another thread-local block than libc's, or none:
+ * NULL there. Two or three system calls. */
+const struct thread_record *stack_memory_thread(void);
+/* Before that, in a thread of libc's. */
+void stack_memory_init(void);
 /* True if the main thread began about here: what code lies there, the dynamic linker's or _start, may have no description, or an old one. */
 bool stack_memory_is_root(uintptr_t sp);
 /* The slow half of stack_memory_word. */

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "runtime/shared/losses.h"
+#include "runtime/shared/tls.h"
 #include "runtime/signal/cfi_apply.h"
 #include "runtime/signal/module_map.h"
 #include "runtime/signal/repair.h"
@@ -437,7 +438,7 @@ void unwind_self(const struct unwind_registers *registers, bool skip_own, struct
 	struct walk walk;
 	begin_here(&walk, registers, ret_frames);
 	walk.skip_own = skip_own;
-	stack_memory_live(&walk.memory, registers->sp);
+	stack_memory_live(&walk.memory, registers->sp, tls.thread);
 	(void)walk_all(&walk);
 }
 
@@ -449,21 +450,22 @@ static bool is_cramped(const ucontext_t *context)
 	return !(context->uc_stack.ss_flags & SS_DISABLE) && here >= low && here - low < STACK_ROOM;
 }
 
-static __attribute__((noinline)) void walk_context(const ucontext_t *context, struct frames *ret_frames)
+static __attribute__((noinline)) void walk_context(const ucontext_t *context, const struct thread_record *thread,
+                                                   struct frames *ret_frames)
 {
 	struct walk walk;
 	walk.known_at.known = (1u << CFI_REGISTERS) - 1;
 	for (unsigned number = 0; number < CFI_REGISTERS; number++)
 		walk.known_at.at[number] = (uintptr_t)context->uc_mcontext.gregs[kernel_order[number]];
 	begin(&walk, ret_frames);
-	stack_memory_live(&walk.memory, walk.sp);
+	stack_memory_live(&walk.memory, walk.sp, thread);
 	(void)walk_all(&walk);
 }
 
-void unwind_context(const ucontext_t *context, struct frames *ret_frames)
+void unwind_context(const ucontext_t *context, const struct thread_record *thread, struct frames *ret_frames)
 {
 	if (!is_cramped(context)) {
-		walk_context(context, ret_frames);
+		walk_context(context, thread, ret_frames);
 		return;
 	}
 	*ret_frames = (struct frames){ .failed = true };
@@ -492,6 +494,7 @@ bool unwind_is_own(uintptr_t address)
 void unwind_init(void)
 {
 	module_map_init();
+	stack_memory_init();
 }
 
 uint64_t unwind_bytes(void)

@@ -12,6 +12,8 @@
 
 #include "runtime/shared/frames.h"
 
+struct thread_record;
+
 /* The registers that a caller's frame can be found from. `known` has bit N set for DWARF register N. */
 struct unwind_registers {
 	uintptr_t pc, sp;
@@ -42,8 +44,8 @@ struct unwind_registers {
  * the leaf are left out when skip_own is set. Reads the live stack: [stack_low, stack_high) of the thread if known, else page
  * by page as far as it is mapped. Never fails: what cannot be reached is a pseudo frame, and counted. */
 void unwind_self(const struct unwind_registers *registers, bool skip_own, struct frames *ret_frames);
-/* The same from a signal handler's context: the leaf is the interrupted pc, exact. */
-void unwind_context(const ucontext_t *context, struct frames *ret_frames);
+/* The same from a signal handler's context: the leaf is the interrupted pc, exact. `thread`: whose record tells where the stack ends, or NULL. */
+void unwind_context(const ucontext_t *context, const struct thread_record *thread, struct frames *ret_frames);
 
 /* A copy of a piece of another thread's stack: bytes [low, low + size) of its address space, in `bytes`. */
 struct unwind_copy {
