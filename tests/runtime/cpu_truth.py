@@ -122,6 +122,14 @@ def own_itimer(bed):
         profile.must_have("split", 0.8)
 
 
+def open_mask(bed):
+    """a thread that lets signals through only while it waits sees no EINTR of ours"""
+    for settings in (None, TIMERS):
+        _, output = profile_of(bed, "open_mask", settings=settings)
+        waits, interrupted = (int(word) for word in output.split()[1:3])
+        require(waits > 10 and interrupted == 0, "%d of %d waits were interrupted" % (interrupted, waits))
+
+
 def small_stack(bed):
     """a handler on a small stack of its own has it for itself"""
     for settings in (None, TIMERS):
@@ -206,5 +214,5 @@ def labels(bed):
     require("tid:" not in plain.report("-traces"), "labels that nobody has asked for")
 
 
-run([split_perf_100, split_perf_1000, split_timers_100, split_timers_1000, short_lives, raw_clone, deaf, moody, limits, own_itimer, small_stack,
+run([split_perf_100, split_perf_1000, split_timers_100, split_timers_1000, short_lives, raw_clone, deaf, moody, limits, own_itimer, open_mask, small_stack,
      kernel_time, two_rates, client_leaves, forks, plugin, execs, labels])

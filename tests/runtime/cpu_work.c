@@ -5,6 +5,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -263,6 +264,31 @@ static void run_itimer(void)
 	       now.sa_handler == tick && left.it_interval.tv_usec == 10000);
 }
 
+/* Everything is blocked while it works, and let through while it waits. */
+static void *opens_its_mask(void *unused)
+{
+	sigset_t all, none;
+	sigfillset(&all);
+	sigemptyset(&none);
+	pthread_sigmask(SIG_SETMASK, &all, NULL);
+	while (!over) {
+		struct timespec moment = { 0, 1000000 };
+		fifth(1000000);
+		if (ppoll(NULL, 0, &moment, &none) < 0)
+			spent[1]++;
+		spent[0]++;
+	}
+	return unused;
+}
+
+static void run_open_mask(void)
+{
+	pthread_t thread = begin(opens_its_mask);
+	ready_and_wait();
+	pthread_join(thread, NULL);
+	tell_split();
+}
+
 #define SMALL_STACK 8192 /* what SIGSTKSZ was for decades: hardly room for two handlers */
 #define BELOW 8192
 static struct {
@@ -410,6 +436,7 @@ static const struct mode {
 	{ "moody",
 	  run_moody }, /* a thread that blocks all signals for two thirds of its time, and how long it did, and did not */
 	{ "itimer", run_itimer },           /* ITIMER_PROF: its ticks, and how many they should be */
+	{ "open_mask", run_open_mask },     /* waits that let all signals through, and how many of them were interrupted */
 	{ "small_stack", run_small_stack }, /* a handler on 8 KiB of its own, and whether what lies below was left alone */
 	{ "kernel", run_kernel },           /* a thread that is nearly always in the kernel */
 	{ "fork", run_fork },               /* children that work, while a thread works */
