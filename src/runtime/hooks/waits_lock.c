@@ -83,9 +83,9 @@ static inline bool is_robust(const pthread_mutex_t *mutex)
 	} \
 	return result
 
-#define SHORT_LOOKS 24 /* at a busy mutex, some 10 ns each, before it is waited for */
+#define SHORT_LOOKS 12 /* at a busy mutex, some 25 ns each, before it is waited for */
 
-/* Most critical sections are over within 200 ns, which is less than it costs to go to sleep, and to be waited for. The mutex's word is 0 while
+/* Most critical sections are over within 300 ns, which is less than it costs to go to sleep, and to be waited for. The mutex's word is 0 while
  * nobody has it, of whatever kind it is. True: it has been taken, or something is to be said about it. */
 static inline bool is_soon_ours(pthread_mutex_t *mutex, int *ret_result)
 {
