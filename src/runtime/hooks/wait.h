@@ -32,9 +32,6 @@
 #include "runtime/shared/ticks.h"
 #include "runtime/shared/tls.h"
 
-/* The profile that waits in this call belong to: contention_kind_of() for the compiler. */
-#define WAIT_KIND(call) ((call) <= WAIT_thrd_join || (call) == WAIT_syscall ? CONTENTION_BLOCK : CONTENTION_WAIT)
-
 /* Whatever stands in the way of a plain publication: a fork child is set up, the service thread started, this thread's record made.
  * NULL: not now. */
 struct thread_record *wait_begin_slow(int fd);
@@ -85,7 +82,7 @@ void wait_abandon(void);
 	struct thread_record *waiting = wait_begin(fd); \
 	uint64_t waiting_since = 0; \
 	if (__builtin_expect(waiting != NULL, 1)) { \
-		if (wait_rates[WAIT_KIND(waiting_in)]) \
+		if (wait_rates[contention_kind_of(waiting_in)]) \
 			waiting_since = ticks_now(); \
 		wait_describe(waiting, waiting_in, waiting_for, waiting_since); \
 		UNWIND_HERE(&waiting->wait_registers); \
@@ -103,12 +100,14 @@ void wait_abandon(void);
 			(void)waited; \
 			struct wait_weight weight = { 0, 0 }; \
 			if (is_wait) \
-				weight = wait_weigh(WAIT_KIND(waiting_in), waited); \
+				weight = wait_weigh(contention_kind_of(waiting_in), waited); \
 			if (HOOK_UNLIKELY(weight.count)) { \
-				struct contention wait = { \
-					WAIT_KIND(waiting_in), waiting_in, 0, WAIT_KIND(waiting_in) == CONTENTION_BLOCK ? waiting_for : 0, \
-					weight.count,          weight.ns \
-				}; \
+				struct contention wait = { contention_kind_of(waiting_in), \
+					                       waiting_in, \
+					                       0, \
+					                       contention_kind_of(waiting_in) == CONTENTION_BLOCK ? waiting_for : 0, \
+					                       weight.count, \
+					                       weight.ns }; \
 				struct unwind_registers here; \
 				UNWIND_HERE(&here); \
 				wait_record(&wait, &here); \

@@ -43,40 +43,6 @@ static struct {
 	_Atomic uint32_t counts[CONTENTION_KINDS];
 } table __attribute__((aligned(4096)));
 
-enum contention_kind contention_kind_of(enum wait_call call)
-{
-	switch (call) {
-	case WAIT_pthread_mutex_lock:
-	case WAIT_pthread_mutex_timedlock:
-	case WAIT_pthread_mutex_clocklock:
-	case WAIT_pthread_rwlock_rdlock:
-	case WAIT_pthread_rwlock_wrlock:
-	case WAIT_pthread_rwlock_timedrdlock:
-	case WAIT_pthread_rwlock_timedwrlock:
-	case WAIT_pthread_rwlock_clockrdlock:
-	case WAIT_pthread_rwlock_clockwrlock:
-	case WAIT_pthread_cond_wait:
-	case WAIT_pthread_cond_timedwait:
-	case WAIT_pthread_cond_clockwait:
-	case WAIT_pthread_barrier_wait:
-	case WAIT_pthread_join:
-	case WAIT_pthread_timedjoin_np:
-	case WAIT_pthread_clockjoin_np:
-	case WAIT_sem_wait:
-	case WAIT_sem_timedwait:
-	case WAIT_sem_clockwait:
-	case WAIT_mtx_lock:
-	case WAIT_mtx_timedlock:
-	case WAIT_cnd_wait:
-	case WAIT_cnd_timedwait:
-	case WAIT_thrd_join:
-	case WAIT_syscall: /* of the system calls, futex alone comes with a wait */
-		return CONTENTION_BLOCK;
-	default:
-		return CONTENTION_WAIT;
-	}
-}
-
 static struct key key_of(enum contention_kind kind, enum wait_call call, uint32_t stack, uint64_t object)
 {
 	return (struct key){ (uint64_t)kind << 40 | (uint64_t)call << 32 | stack, object };

@@ -20,8 +20,13 @@ enum contention_kind {
 	CONTENTION_KINDS
 };
 
-/* Where a wait in this call belongs: BLOCK or WAIT. */
-enum contention_kind contention_kind_of(enum wait_call call);
+/* Where a wait in this call belongs: BLOCK or WAIT. WAIT_CALLS has those that wait for other threads first; of the system calls, futex alone comes
+ * with a wait. */
+static inline enum contention_kind contention_kind_of(enum wait_call call)
+{
+	bool blocks = (call > WAIT_NONE && call <= WAIT_thrd_join) || call == WAIT_syscall;
+	return blocks ? CONTENTION_BLOCK : CONTENTION_WAIT;
+}
 
 struct contention {
 	enum contention_kind kind;

@@ -374,7 +374,7 @@ struct kernel_sigevent {
 };
 #define NOTIFY_THREAD 4
 
-static void drop_timer(struct cpu_slot *slot)
+void cpu_slot_drop_timer(struct cpu_slot *slot)
 {
 	int timer = atomic_exchange(&slot->timer, -1);
 	if (timer >= 0)
@@ -386,8 +386,9 @@ static struct timespec timespec_of(uint64_t ns)
 	return (struct timespec){ (time_t)(ns / 1000000000u), (long)(ns % 1000000000u) };
 }
 
-/* As collect/cpu_timer.c has it: the kernel looks at timers when a tick hits the thread. The share of a tick in the period expires at once, the
- * rest by half a tick early, so that a thread that ends before a tick is met as often as it should be. */
+/* The kernel looks at timers when a tick of the scheduler hits the thread, so that on average half a tick passes from the expiry to the signal. A
+ * thread that ends before has not been seen: what a tick meets first must be counted with the chance that ticks have to meet it. So the
+ * share of a tick in the period expires at once, the rest by half a tick early. */
 static uint64_t first_expiry_ns(uint64_t random, uint64_t period_ns)
 {
 	uint64_t ns = random % period_ns;
@@ -403,23 +404,32 @@ bool cpu_timer_take(void)
 	return false;
 }
 
-static bool make_timer(uint32_t ix, int tid)
+bool cpu_timer_make(uint32_t ix, int tid, int clock, uint64_t period_ns, uint64_t random)
 {
 	struct kernel_sigevent event = { cpu_slot_value(ix), our_signal(OUR_SAMPLES), NOTIFY_THREAD, tid, { 0 } };
-	uint64_t period_ns = load(&cpu_period_ns), random = random_seed((uint64_t)tid ^ monotonic_ns());
+	struct cpu_slot *slot = &cpu.slots[ix];
 	int timer = -1;
-	if (!event.signal || !period_ns || !cpu_timer_take() ||
-	    sys3(SYS_timer_create, CLOCK_THREAD_CPUTIME_ID, (long)&event, (long)&timer) < 0)
+	if (!event.signal || !period_ns || sys3(SYS_timer_create, clock, (long)&event, (long)&timer) < 0)
 		return false;
 	struct itimerspec times = { timespec_of(period_ns), timespec_of(first_expiry_ns(random, period_ns)) };
-	struct cpu_slot *slot = &cpu.slots[ix];
-	sys4(SYS_timer_settime, timer, 0, (long)&times, 0);
+	if (sys4(SYS_timer_settime, timer, 0, (long)&times, 0) < 0) {
+		sys3(SYS_timer_delete, timer, 0, 0);
+		return false;
+	}
 	/* The source last: who sees it finds the timer. */
 	atomic_store(&slot->timer, timer);
 	atomic_store(&slot->source, CPU_SOURCE_TIMER);
+	return true;
+}
+
+static bool make_own_timer(uint32_t ix, int tid)
+{
+	uint64_t period_ns = load(&cpu_period_ns), random = random_seed((uint64_t)tid ^ monotonic_ns());
+	if (!cpu_timer_take() || !cpu_timer_make(ix, tid, CLOCK_THREAD_CPUTIME_ID, period_ns, random))
+		return false;
 	/* The rate has been changed meanwhile: the service thread will make another timer. */
 	if (load(&cpu_period_ns) != period_ns)
-		drop_timer(slot);
+		cpu_slot_drop_timer(&cpu.slots[ix]);
 	return true;
 }
 
@@ -436,14 +446,14 @@ void cpu_self_begin(uintptr_t start_routine)
 	atomic_store(&slot->start_routine, start_routine);
 	atomic_store_explicit(&slot->last_ns, now_ns, memory_order_relaxed);
 	tls.cpu_slot = (uint32_t)ix + 1;
-	if (!make_timer((uint32_t)ix, tid)) {
+	if (!make_own_timer((uint32_t)ix, tid)) {
 		tls.cpu_slot = 0;
 		cpu_slot_free((uint32_t)ix);
 		return;
 	}
 	/* All were disarmed while this one was being armed. */
 	if (!atomic_load(&cpu_running))
-		drop_timer(slot);
+		cpu_slot_drop_timer(slot);
 }
 
 void cpu_self_end(void)
@@ -454,7 +464,7 @@ void cpu_self_end(void)
 	tls.cpu_slot = 0;
 	if (!atomic_load(&cpu_running) || atomic_load(&slot->tid) != sys_gettid())
 		return;
-	drop_timer(slot);
+	cpu_slot_drop_timer(slot);
 	atomic_store(&slot->ended_ns, thread_cpu_ns());
 }
 

@@ -59,6 +59,12 @@ extern _Atomic int32_t cpu_timers_left __attribute__((visibility("hidden")));
 /* Takes one of them. Any territory. */
 bool cpu_timer_take(void);
 
+/* A timer on `clock`, the thread's CPU clock, whose signals name the slot: into slot->timer, and the source. `random` chooses the first expiry within
+ * a period. False: the kernel refuses. Any territory. */
+bool cpu_timer_make(uint32_t ix, int tid, int clock, uint64_t period_ns, uint64_t random);
+/* Deletes the slot's timer, if it has one. */
+void cpu_slot_drop_timer(struct cpu_slot *slot);
+
 /* Maps slots and ring: false = no memory. Idempotent. P. `ring_bytes`: a power of two. */
 bool cpu_samples_init(uint32_t ring_bytes);
 /* A slot for this thread, of a new generation and source NONE; -1: all are taken (LOSS_CPU_THREADS_FULL). Lock-free; H and P. */
